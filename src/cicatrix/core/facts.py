@@ -1,0 +1,230 @@
+"""What was read from GitHub, as frozen values in GitHub's words.
+
+Status and conclusion are open enums: they stay strings, and a value we do not know is never eligible
+(https://docs.github.com/en/rest/actions/workflow-runs). GitHub's ids are int64 and travel as strings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, TypeVar
+
+FAILED = frozenset({"failure", "timed_out"})
+"""Conclusions that make a job or run failed (the seed's two)."""
+
+KNOWN_CONCLUSIONS = frozenset(
+    {
+        "success",
+        "failure",
+        "neutral",
+        "cancelled",
+        "skipped",
+        "timed_out",
+        "action_required",
+        "stale",
+        "startup_failure",
+    }
+)
+"""Conclusions GitHub documents for runs and jobs. Anything else is stored and never eligible."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """A repository, keyed by host and id. `owner` and `name` are for showing and for paths, never for trust."""
+
+    host: str
+    id: str
+    owner: str
+    name: str
+    owner_id: str = ""
+    """The organisation or person that owns it: the key of the organisation's budget."""
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.owner}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequest:
+    number: int
+    state: str
+    head_sha: str
+    head_ref: str
+    base_ref: str
+    base: Repository
+    head_repository_id: str | None
+    """None when the fork was deleted."""
+    auto_merge: bool
+    author_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    number: int
+    name: str
+    status: str
+    conclusion: str | None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One job execution of one run attempt. Ids change per attempt; untouched jobs may be copied into the next one."""
+
+    id: str
+    run_id: str
+    run_attempt: int
+    name: str
+    status: str
+    conclusion: str | None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    labels: tuple[str, ...] = ()
+    runner_id: str | None = None
+    runner_name: str | None = None
+    steps: tuple[Step, ...] | None = None
+    """None when the answer held no steps at all, () when it held an empty list."""
+
+    @property
+    def failed(self) -> bool:
+        return self.status == "completed" and self.conclusion in FAILED
+
+    @property
+    def failed_step(self) -> Step | None:
+        """The first step that failed, if any did."""
+        return next((s for s in self.steps or () if s.conclusion in FAILED), None)
+
+    @property
+    def minutes(self) -> int:
+        """Duration rounded up to whole minutes, as GitHub bills; 0 when it never started or never ended."""
+        if self.started_at is None or self.completed_at is None:
+            return 0
+        return max(0, -(-int((self.completed_at - self.started_at).total_seconds()) // 60))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowRun:
+    id: str
+    workflow_id: str
+    path: str
+    """The workflow file, without the `@ref` that GitHub may append."""
+    name: str
+    event: str
+    head_sha: str
+    head_branch: str | None
+    head_repository_id: str | None
+    """None when the fork was deleted."""
+    repository_id: str
+    status: str
+    conclusion: str | None
+    run_attempt: int | None
+    """None when GitHub left it out: then nothing about attempts is known (it is not in the schema's required list)."""
+    run_number: int
+    created_at: datetime
+    run_started_at: datetime | None
+    updated_at: datetime | None
+    triggering_actor_id: str | None
+    triggering_actor: str | None
+    pull_request_numbers: tuple[int, ...] = ()
+    referenced_workflows: tuple[tuple[str, str], ...] = ()
+    """(path as `owner/repo/.github/workflows/x.yml@ref`, sha) of each reusable workflow that the run used."""
+    html_url: str = ""
+
+    @property
+    def completed(self) -> bool:
+        return self.status == "completed"
+
+    @property
+    def failed(self) -> bool:
+        return self.completed and self.conclusion in FAILED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRun:
+    """A check of the commit by any App. `app_slug` tells GitHub Actions (`github-actions`) from others."""
+
+    id: str
+    name: str
+    status: str
+    conclusion: str | None
+    app_slug: str | None
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    """A listing read to its end, or not: `incomplete` then says why, and nothing may be decided on it."""
+
+    items: tuple[T, ...]
+    incomplete: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who our token is at GitHub. `shared` unless it is an App, since people use the other kinds too."""
+
+    id: str | None
+    login: str
+    kind: str
+    """`app`, `user` or `actions` (the GITHUB_TOKEN of a workflow)."""
+
+    @property
+    def shared(self) -> bool:
+        return self.kind != "app"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobLog:
+    """A job's log, or why there is none. `missing` is `not_found`, `gone`, `host_refused`, `unreadable` or None."""
+
+    text: bytes
+    truncated: bool = False
+    missing: str | None = None
+
+
+EMPTY_LOG = JobLog(text=b"", missing="not_found")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """The jobs of one run attempt."""
+
+    number: int
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong in a file a person wrote: where, and what would be right."""
+
+    path: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+    file: str = ""
+
+    def __str__(self) -> str:
+        place = ":".join(str(x) for x in (self.file, self.line, self.column) if x not in ("", None))
+        return f"{place} {self.path} {self.message}".strip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Proof that an intent is durable in the ledger. Only `cicatrix.ledger` makes one, after its commit.
+
+    Every writing method of the GitHub client asks for it, so that a write without a recorded intent does not type-check.
+    """
+
+    operation_id: str
+    ledger_index: int
+    send: int
+    """1 for the first send of the operation, higher for each resend after a definite "not now"."""
+    kind: str = field(default="rerun")
+
+
+Tree = Mapping[str, object]

@@ -1,1 +1,1 @@
-"""DECIDES: pure functions on frozen values. Standard library only; no I/O, no clock, no randomness; time is an argument."""
+"""DECIDES: pure functions on frozen values. Standard library only; no I/O, no clock, no randomness."""

@@ -118,6 +118,7 @@ class WorkflowRun:
     head_repository_id: str | None
     """None when the fork was deleted."""
     repository_id: str
+    repository_owner_id: str = ""
     status: str
     conclusion: str | None
     run_attempt: int | None
@@ -185,6 +186,10 @@ class JobLog:
     text: bytes
     truncated: bool = False
     missing: str | None = None
+    gap_at: int | None = None
+    """Offset in `text` where the middle was left out (`truncated`): the head ends and the tail begins there."""
+    gap_lines: int = 0
+    """Lines left out there: add them to a line number of the tail to get the number in the whole log."""
 
 
 EMPTY_LOG = JobLog(text=b"", missing="not_found")
@@ -217,7 +222,7 @@ class Problem:
 class Receipt:
     """Proof that an intent is durable in the ledger. Only `cicatrix.ledger` makes one, after its commit.
 
-    Every writing method of the GitHub client asks for it, so that a write without a recorded intent does not type-check.
+    Every writing method of the GitHub client asks for it, so a write without a recorded intent does not type-check.
     """
 
     operation_id: str

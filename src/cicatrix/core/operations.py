@@ -44,6 +44,8 @@ class JobRef:
     """None for a dependant that has not run in the latest attempt."""
     minutes: int = 0
     labels: tuple[str, ...] = ()
+    signature: str | None = None
+    """Signature of the failure that the rerun answers; None for a dependant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

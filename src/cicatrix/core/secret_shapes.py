@@ -1,0 +1,82 @@
+"""Tokens that their issuers made recognisable: a fixed beginning and what follows it.
+
+Each pattern starts with letters of its own, so that a scan costs milliseconds, and takes the whole token from there on,
+so that no byte is read twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_MIXED = re.compile(rb"[0-9A-Z]")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One kind of token: group 1 of `pattern` is what follows the beginning."""
+
+    pattern: re.Pattern[bytes]
+    shortest: int
+    """Bytes that group 1 must have at least."""
+    boundary: bool = True
+    """Whether a letter or digit right before it means that this is part of a longer word."""
+    needs: bytes = b""
+    """What group 1 must hold, such as the dots of a JSON Web Token."""
+
+    def find(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Spans of the tokens in the data. A lower-case word without a digit is none."""
+        for found in self.pattern.finditer(data):
+            body = found.group(1)
+            if len(body) < self.shortest or self.needs not in body or not _MIXED.search(body):
+                continue
+            at = found.start()
+            if not (self.boundary and at and data[at - 1 : at].isalnum()):
+                yield found.span()
+
+
+_WORD = "[A-Za-z0-9_]*"
+_DASHED = r"[A-Za-z0-9_\-]*"
+
+
+def _shape(start: str, tail: str, shortest: int, *, boundary: bool = True, needs: bytes = b"") -> Shape:
+    return Shape(re.compile(f"{start}({tail})".encode()), shortest, boundary, needs)
+
+
+SHAPES: tuple[Shape, ...] = (
+    # https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github
+    # Installation tokens may be long and hold a JSON Web Token, so dots and dashes belong to them.
+    _shape("gh[pousr]_", r"(?:[A-Za-z0-9_]+(?:[.\-]+[A-Za-z0-9_]+)*)?", 10, boundary=False),
+    _shape("github_pat_", _WORD, 10, boundary=False),
+    _shape(r"v1\.", "[0-9a-f]*", 40),
+    _shape("eyJ", r"[A-Za-z0-9_\-]*(?:\.[A-Za-z0-9_\-]*)*", 16, boundary=False, needs=b"."),
+    _shape("A(?:KIA|SIA|GPA|IDA|ROA|NPA|NVA|BIA|CCA)", "[A-Z0-9]*", 16),
+    _shape("xox[abeoprs]", r"[A-Za-z0-9.\-]*", 10),
+    _shape("xapp-", r"[A-Za-z0-9\-]*", 10),
+    _shape(r"hooks\.slack\.com/(?:services|workflows|triggers)/", "[A-Za-z0-9/]*", 20, boundary=False),
+    _shape(r"discord\.com/api/webhooks/", r"[A-Za-z0-9/_\-]*", 20, boundary=False),
+    _shape("gl(?:pat|ptt|dt|rt|cbt)-", r"[A-Za-z0-9_.\-]*", 16),
+    _shape("npm_", "[A-Za-z0-9]*", 30),
+    _shape("pypi-", _DASHED, 40),
+    _shape("dckr_(?:pat|oat)_", _DASHED, 16),
+    _shape("rubygems_", "[0-9a-f]*", 40),
+    _shape("AIza", _DASHED, 30),
+    _shape(r"ya29\.", _DASHED, 20),
+    _shape("GOCSPX-", _DASHED, 20),
+    _shape("k_(?:live|test)_", _WORD, 12, boundary=False),
+    _shape("whsec_", "[A-Za-z0-9+/=]*", 20),
+    _shape("sk-", _DASHED, 20),
+    _shape("hf_", "[A-Za-z0-9]*", 30),
+    _shape(r"SG\.", r"[A-Za-z0-9_\-]*(?:\.[A-Za-z0-9_\-]*)?", 40),
+    _shape("do[opr]_v1_", "[0-9a-f]*", 40),
+    _shape("shp(?:at|ca|pa|ss)_", "[0-9a-fA-F]*", 30),
+    _shape(r"hv[sb]\.", _DASHED, 20),
+    _shape("AGE-SECRET-KEY-1", "[A-Z0-9]*", 40),
+    _shape("lin_api_", _WORD, 20),
+    _shape("dapi", "[0-9a-f]*", 32),
+    _shape("sq0csp-", _DASHED, 30),
+    _shape("PMAK-", _DASHED, 40),
+    _shape("NRAK-", "[A-Z0-9]*", 20),
+    _shape("ATATT3", r"[A-Za-z0-9_\-=]*", 30),
+)

@@ -1,0 +1,188 @@
+"""From a failed job and its log to a verdict: facts first, then one scan, then the pure judgement of the core."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Reversible
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cicatrix.core.facts import Job, JobLog
+from cicatrix.core.verdict import RETRYABLE, Hit, Signals, Strength, Verdict, judge
+from cicatrix.diagnosis.facts import lost_step, settle
+from cicatrix.diagnosis.frame import REACH, Frame, Offsets, Region, frame, step_window
+from cicatrix.diagnosis.lines import Line, clean, line_at, line_number, shown, signature
+from cicatrix.diagnosis.marks import MARKS, Mark
+from cicatrix.diagnosis.files import read_tail
+from cicatrix.diagnosis.rule import Rule, ruleset_hash
+from cicatrix.diagnosis.rules import BUILTIN
+from cicatrix.diagnosis.scanner import Pattern, Scan, Scanner, build_scanner
+from cicatrix.diagnosis.transfers import transfer_around
+
+COUNTED = 1024 * 1024
+"""Bytes within which lines to the end are counted."""
+FAR = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    rule: Rule
+    match: re.Pattern[bytes]
+    unless: tuple[re.Pattern[bytes], ...]
+
+    def accepts(self, line: Line) -> bool:
+        """True when the rule speaks on `line` and nothing about the line takes its words back."""
+        if self.match.search(line.text) is None or line.echo or line.retried:
+            return False
+        if line.warning and not self.rule.warnings:
+            return False
+        if self.rule.error_line and line.mark != "error":
+            return False
+        return not any(pattern.search(line.shown) for pattern in self.unless)
+
+
+def _compile(rules: tuple[Rule, ...]) -> tuple[_Compiled, ...]:
+    return tuple(
+        _Compiled(rule, re.compile(text.encode()), tuple(re.compile(u.encode()) for u in rule.unless))
+        for rule in rules
+        for text in rule.match
+    )
+
+
+_RULES = _compile(BUILTIN)
+_RULESET_HASH = ruleset_hash(BUILTIN)
+PATTERNS = (*(pattern for _, pattern in MARKS), *(Pattern(c.match.pattern.decode()) for c in _RULES))
+
+
+class Diagnoser:
+    """Reads failed jobs. Thread-safe; after the first one in a process, making another costs nothing.
+
+    `cache` is a folder for the compiled rule set (saves about 0.2 s a process); None keeps it in memory.
+    `scanner` replaces the engine, for machines without hyperscan and for tests of that fallback.
+    """
+
+    ruleset_hash: str
+    """SHA-256 in hex of the rule set; part of every verdict."""
+
+    def __init__(self, *, cache: Path | None = None, scanner: Scanner | None = None) -> None:
+        self.ruleset_hash = _RULESET_HASH
+        self._scanner = scanner or build_scanner(PATTERNS, cache)
+
+    def from_facts(self, job: Job, run_conclusion: str | None = None) -> Verdict | None:
+        """The verdict when the job object settles it without a log, else None."""
+        fact = settle(job, run_conclusion)
+        if fact is None:
+            return None
+        step = lost_step(job)
+        # what failed is part of the signature; where a lost runner happened to be is not
+        failed = job.failed_step.name if job.failed_step else ""
+        mark = hashlib.sha256(f"fact\n{fact.rule}\n{failed}".encode()).hexdigest()[:32]
+        return judge(
+            Signals(fact=fact, step=None if step is None else step.name, signature=mark, ruleset_hash=self.ruleset_hash)
+        )
+
+    def diagnose(self, job: Job, log: JobLog, run_conclusion: str | None = None) -> Verdict:
+        """The verdict on `job`: by facts, else by the part of `log` that its failed step printed."""
+        settled = self.from_facts(job, run_conclusion)
+        if settled is not None:
+            return settled
+        step = lost_step(job)
+        if log.missing is not None:
+            signals = Signals(
+                missing=log.missing, step=None if step is None else step.name, ruleset_hash=self.ruleset_hash
+            )
+            return judge(signals)
+        return judge(self._read(log.text, job, truncated=log.truncated))
+
+    def diagnose_text(self, text: bytes, *, truncated: bool = False, skipped_lines: int = 0) -> Verdict:
+        """The verdict on a local log without a job. `skipped_lines`: line feeds before `text` that were left out."""
+        return judge(self._read(text, None, truncated=truncated, skipped_lines=skipped_lines))
+
+    def diagnose_file(self, path: Path) -> Verdict:
+        """The verdict on a local log of any size: its last 64 MB are read, line numbers count from its beginning.
+
+        Raises OSError when `path` cannot be read.
+        """
+        tail = read_tail(path)
+        return self.diagnose_text(tail.text, truncated=tail.skipped_lines > 0, skipped_lines=tail.skipped_lines)
+
+    def _read(self, raw: bytes, job: Job | None, *, truncated: bool, skipped_lines: int = 0) -> Signals:
+        text = clean(raw)
+        window = step_window(text, job)
+        start, stop = window or (0, len(text))
+        # nothing outside the failed step is scanned: what other steps print cannot push its last words out
+        scan = self._scanner.scan(text[start:stop] if window else text).shifted(start)
+        marks = _marks(scan)
+        where = frame(text, marks, job, window, scan.covered_from)
+        hits = [
+            hit
+            for index, compiled in enumerate(_RULES, len(MARKS))
+            if compiled.rule.in_step(where.step)
+            and (hit := _last_hit(text, compiled, scan.ends[index], where)) is not None
+        ]
+        if skipped_lines:
+            hits = [_moved(hit, skipped_lines) for hit in hits]
+        return Signals(
+            hits=tuple(sorted(hits, key=lambda hit: (hit.line_number, hit.rule))),
+            step=where.step,
+            step_kind=where.kind,
+            missing=None if text.strip() else "empty",
+            succeeded=job is None and _succeeded(marks),
+            signature=signature(text, where.anchor or len(text)),
+            truncated=truncated or scan.partial,
+            ruleset_hash=self.ruleset_hash,
+        )
+
+
+def _marks(scan: Scan) -> Offsets:
+    found: Offsets = {mark: [] for mark in Mark}
+    for (mark, _), ends in zip(MARKS, scan.ends, strict=False):
+        found[mark].extend(ends)
+    return {mark: sorted(ends) for mark, ends in found.items()}
+
+
+def _succeeded(marks: Offsets) -> bool:
+    good = max(marks[Mark.SUCCEEDED], default=-1)
+    return good > max([*marks[Mark.FAILED], *marks[Mark.ERROR]], default=-1)
+
+
+def _last_hit(text: bytes, compiled: _Compiled, ends: Reversible[int], where: Frame) -> Hit | None:
+    """The rule's last hit in the failed step that is not noise."""
+    for end in reversed(ends):
+        region = where.region(end)
+        if region is None or _echoed(text, end):
+            continue
+        line = line_at(text, end)
+        if where.holds(line) and compiled.accepts(line):
+            rule, distance = compiled.rule, _distance(text, end, region)
+            acts = rule.strength is Strength.STRONG and rule.failure_class in RETRYABLE
+            return Hit(
+                rule=rule.id,
+                failure_class=rule.failure_class,
+                strength=rule.strength,
+                suspected=rule.suspected,
+                line_number=line_number(text, end),
+                line=shown(line.shown),
+                near_end=distance <= rule.near_end,
+                distance=distance,
+                rank=rule.rank,
+                supported=acts and transfer_around(text, end),
+            )
+    return None
+
+
+def _distance(text: bytes, end: int, region: Region) -> int:
+    """Lines from the hit to the place where the step died; 0 after it, FAR beyond what is counted."""
+    return FAR if region.anchor - end > COUNTED else text.count(b"\n", end, max(end, region.anchor))
+
+
+def _echoed(text: bytes, end: int) -> bool:
+    """True inside a step's announcement, where the runner shows the script and its environment."""
+    low = max(0, end - REACH)
+    opened = text.rfind(b"##[group]Run ", low, end)
+    return opened >= 0 and text.rfind(b"##[endgroup]", opened, end) < 0
+
+
+def _moved(hit: Hit, by: int) -> Hit:
+    return replace(hit, line_number=hit.line_number + by)

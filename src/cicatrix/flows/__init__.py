@@ -1,0 +1,1 @@
+"""WALKS: read, decide, record, act, record."""

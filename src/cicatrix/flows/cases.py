@@ -1,0 +1,57 @@
+"""Moving a case through its table, under its fence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from cicatrix.core.cases import AWAITS, Case, CaseState
+from cicatrix.ledger import Tx
+
+LEASE = timedelta(minutes=2)
+
+
+def take_over(tx: Tx, case: Case, now: datetime) -> Case:
+    """The case under a new epoch, whoever held it: a writer with the old epoch is refused from here on.
+
+    Safe because operations, not cases, carry the bound: a case only remembers what is to be awaited.
+    """
+    taken = tx.claim_case(case.id, now, LEASE, force=True)
+    assert taken is not None
+    return taken
+
+
+def path_to_deciding(state: CaseState) -> tuple[CaseState, ...]:
+    """The steps by which a person's new request brings a case back to `deciding`, along the table."""
+    return {
+        CaseState.DECIDING: (),
+        CaseState.RERAN: (CaseState.JUDGING, CaseState.DECIDING),
+    }.get(state, (CaseState.DECIDING,))
+
+
+def move(
+    tx: Tx,
+    case: Case,
+    state: CaseState,
+    now: datetime,
+    wake_at: datetime | None = None,
+    note: str | None = None,
+    *,
+    operation_id: str | None = None,
+    data: Mapping[str, object] | None = None,
+) -> Case:
+    """Save the case in `state`. Raises StaleEpoch when somebody took it over, LedgerError for a step the table forbids."""
+    moved = replace(
+        case,
+        state=state,
+        awaits=AWAITS[state],
+        wake_at=wake_at,
+        note=case.note if note is None else note,
+        updated_at=now,
+        lease_until=None,
+        operation_id=operation_id or case.operation_id,
+        data=case.data if data is None else data,
+    )
+    tx.save_case(moved)
+    return moved

@@ -1,0 +1,69 @@
+"""What every walk needs, built once in `wiring`: the rooms below, the clock, and the deployment's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+from cicatrix.core.lawbook import Layer
+from cicatrix.core.policy import Environment
+from cicatrix.diagnosis import Diagnoser
+from cicatrix.github import GitHub
+from cicatrix.ledger import Ledger
+
+T = TypeVar("T")
+
+RECONCILE_WINDOW = timedelta(minutes=10)
+"""Default of CICATRIX_RECONCILE_WINDOW: how long absence proves nothing. A window shorter than GitHub's staleness doubles effects."""
+
+DEFER_LIMIT = timedelta(hours=1)
+"""An operation that GitHub keeps deferring ends REFUSED after this long (foundations 4)."""
+
+SHORT_WAIT = timedelta(seconds=5)
+"""Waits up to this long happen inside the request; longer ones leave it."""
+
+
+class Gather(Protocol):
+    """Runs independent reads side by side (or one after another) and gives their results in order."""
+
+    def __call__(self, thunks: Sequence[Callable[[], T]], /) -> list[T]: ...
+
+
+def in_turn(thunks: Sequence[Callable[[], T]], /) -> list[T]:
+    """One after another: for the simulation, where one thread moves at a time."""
+    return [thunk() for thunk in thunks]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """What the settings say about this installation, as plain values."""
+
+    environment: Environment = Environment.STAGING
+    base: Layer | None = None
+    """The deployment's base lawbook; None for the built-in one."""
+    base_problems: tuple[str, ...] = ()
+    """Why the file that should hold the base lawbook cannot be used; then nothing is written."""
+    lawbook_pin: str | None = None
+    write_interval: timedelta = timedelta(seconds=1)
+    reconcile_window: timedelta = RECONCILE_WINDOW
+    poll_interval: timedelta = timedelta(seconds=15)
+    outcome_deadline: timedelta = timedelta(hours=24)
+    kill_switch: Callable[[], str | None] = lambda: None
+    """Why writes are stopped by environment or file, asked anew before each write."""
+    attempt_bound_only: bool = False
+    read_repository_lawbook: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    github: GitHub
+    ledger: Ledger
+    diagnoser: Diagnoser
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    new_id: Callable[[], str]
+    gather: Gather = in_turn
+    deployment: Deployment = field(default_factory=Deployment)
+    log: Callable[..., None] = lambda *_args, **_fields: None

@@ -1,0 +1,368 @@
+"""Reads what a decision needs, independent reads side by side, and never more than the documented requests.
+
+pull request · runs and check runs of its head · for each failed run: jobs of each attempt, workflow files · logs of the
+failed jobs that facts do not settle. Lawbook and identity are read beside the pull request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar, cast
+
+from cicatrix.core.attempts import RunFacts, merged_jobs
+from cicatrix.core.facts import (
+    Attempt,
+    CheckRun,
+    Identity,
+    Job,
+    Listing,
+    PullRequest,
+    Repository,
+    WorkflowRun,
+)
+from cicatrix.core.graph import Graph
+from cicatrix.core.plan import NOT_FAILED
+from cicatrix.core.policy import Policy
+from cicatrix.core.verdict import Verdict
+from cicatrix.flows.context import Context
+from cicatrix.flows.policies import read_policy
+from cicatrix.github import GitHubError, Refused
+from cicatrix.lawbook import load_workflow
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+
+ACTIONS_APP = "github-actions"
+MAX_ATTEMPTS_READ = 51
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What somebody pointed at: a pull request, a run, or a SHA of one repository."""
+
+    owner: str
+    repository: str
+    pull_request: int | None = None
+    run_id: str | None = None
+    sha: str | None = None
+
+    def __str__(self) -> str:
+        name = f"{self.owner}/{self.repository}"
+        if self.pull_request is not None:
+            return f"{name}#{self.pull_request}" + (f" run {self.run_id}" if self.run_id else "")
+        return f"{name} run {self.run_id}" if self.run_id else f"{name}@{(self.sha or '')[:12]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Everything read for one request."""
+
+    target: Target
+    policy: Policy
+    identity: Identity
+    repository: Repository | None
+    pull_request: PullRequest | None
+    runs: tuple[RunFacts, ...]
+    """The runs to decide, in the fixed order (workflow id, run id)."""
+    other_checks: tuple[CheckRun, ...] = ()
+    """Failed checks of other apps."""
+    pending: tuple[str, ...] = ()
+    """Names of workflows of the head that are still going."""
+
+
+class NotFound(Exception):
+    """The pull request or run does not exist, or the token may not see it."""
+
+
+def read_target(ctx: Context, target: Target, *, dry_run: bool = False) -> Reading:
+    """Facts about everything red at the target. Raises GitHubError when GitHub cannot be read."""
+
+    def policy() -> Policy:
+        return read_policy(ctx, target.owner, target.repository, dry_run=dry_run)
+
+    def identity() -> Identity:
+        return ctx.github.identity(target.owner, target.repository)
+
+    def subject() -> tuple[PullRequest | None, WorkflowRun | None]:
+        return _read_subject(ctx, target)
+
+    found_policy, found_identity, (pull, named) = three(ctx, policy, identity, subject)
+    head_sha = pull.head_sha if pull else (named.head_sha if named else target.sha or "")
+    runs, checks = _read_head(ctx, target, pull, named, head_sha)
+    if pull is None and named is None and runs.items:
+        pull = _pull_request_of(ctx, target, runs.items[0])
+    red = (
+        [named] if named else sorted((r for r in runs.items if r.failed), key=lambda r: (int(r.workflow_id), int(r.id)))
+    )
+    repository = pull.base if pull else None
+    if repository is None and (seen := [*red, *runs.items]):
+        repository = repository_of(ctx, target.owner, target.repository, seen[0])
+    hole = runs.incomplete or checks.incomplete
+    files: dict[tuple[str, str, str], bytes | None] = {}
+    facts = ctx.gather(
+        [
+            _later(_read_run, ctx, target, repository, pull, run, runs.items, hole, files, named is not None)
+            for run in red
+            if repository is not None
+        ]
+    )
+    others = tuple(
+        c
+        for c in checks.items
+        if c.app_slug != ACTIONS_APP and c.status == "completed" and c.conclusion not in NOT_FAILED
+    )
+    pending = tuple(r.name for r in runs.items if not r.completed)
+    return Reading(
+        target=target,
+        policy=found_policy,
+        identity=found_identity,
+        repository=repository,
+        pull_request=pull,
+        runs=tuple(facts),
+        other_checks=others,
+        pending=pending,
+    )
+
+
+def three(ctx: Context, a: Callable[[], A], b: Callable[[], B], c: Callable[[], C]) -> tuple[A, B, C]:
+    """Three reads of different kinds side by side."""
+    thunks: list[Callable[[], object]] = [a, b, c]
+    return cast("tuple[A, B, C]", tuple(ctx.gather(thunks)))
+
+
+def _later(function: Callable[..., RunFacts], *args: object) -> Callable[[], RunFacts]:
+    return lambda: function(*args)
+
+
+def _read_subject(ctx: Context, target: Target) -> tuple[PullRequest | None, WorkflowRun | None]:
+    thunks: list[Callable[[], PullRequest | WorkflowRun | None]] = [
+        lambda: (
+            ctx.github.pull_request(target.owner, target.repository, target.pull_request)
+            if target.pull_request is not None
+            else None
+        ),
+        lambda: ctx.github.run(target.owner, target.repository, target.run_id) if target.run_id is not None else None,
+    ]
+    pull, run = cast("tuple[PullRequest | None, WorkflowRun | None]", tuple(ctx.gather(thunks)))
+    if pull is None and run is not None:
+        pull = _pull_request_of(ctx, target, run)
+    return pull, run
+
+
+def _pull_request_of(ctx: Context, target: Target, run: WorkflowRun) -> PullRequest | None:
+    """The pull request that a run names, if it names one (a fork's run names none)."""
+    if not run.pull_request_numbers:
+        return None
+    return ctx.github.pull_request(target.owner, target.repository, run.pull_request_numbers[0])
+
+
+def _read_head(
+    ctx: Context, target: Target, pull: PullRequest | None, named: WorkflowRun | None, head_sha: str
+) -> tuple[Listing[WorkflowRun], Listing[CheckRun]]:
+    """Runs and check runs of the head; for a run without a pull request, the runs of its workflow and branch instead."""
+    nothing: Listing[CheckRun] = Listing(())
+    if pull is None and named is not None:
+        if named.head_branch is None:
+            return Listing(()), nothing
+        return ctx.github.runs_of_branch(target.owner, target.repository, named.workflow_id, named.head_branch), nothing
+    thunks: list[Callable[[], Listing[WorkflowRun] | Listing[CheckRun]]] = [
+        lambda: ctx.github.runs_of_head(target.owner, target.repository, head_sha),
+        lambda: ctx.github.check_runs(target.owner, target.repository, head_sha),
+    ]
+    runs, checks = ctx.gather(thunks)
+    return runs, checks  # type: ignore[return-value]  # a heterogeneous gather: first runs, then check runs
+
+
+def repository_of(ctx: Context, owner: str, name: str, run: WorkflowRun) -> Repository:
+    """The repository as a run names it."""
+    return Repository(
+        host=ctx.github.host.name, id=run.repository_id, owner=owner, name=name, owner_id=run.repository_owner_id
+    )
+
+
+def _read_run(
+    ctx: Context,
+    target: Target,
+    repository: Repository,
+    pull: PullRequest | None,
+    run: WorkflowRun,
+    runs_of_head: Sequence[WorkflowRun],
+    hole: str | None,
+    files: dict[tuple[str, str, str], bytes | None],
+    named: bool,
+) -> RunFacts:
+    newer = newer_run(run, runs_of_head)
+    if pull is None and not named and run.head_branch is not None:
+        branch = ctx.github.runs_of_branch(target.owner, target.repository, run.workflow_id, run.head_branch)
+        newer = newer_run(run, branch.items)
+    return read_run(ctx, repository, pull, run, newer=newer, hole=hole, files=files)
+
+
+def newer_run(run: WorkflowRun, runs: Sequence[WorkflowRun]) -> WorkflowRun | None:
+    """The newest other run of the same workflow, event and ref with a higher run number, if there is one."""
+    later = [
+        r
+        for r in runs
+        if r.workflow_id == run.workflow_id
+        and r.event == run.event
+        and r.head_branch == run.head_branch
+        and r.head_repository_id == run.head_repository_id
+        and r.run_number > run.run_number
+    ]
+    return max(later, key=lambda r: r.run_number, default=None)
+
+
+def read_run(
+    ctx: Context,
+    repository: Repository,
+    pull: PullRequest | None,
+    run: WorkflowRun,
+    *,
+    newer: WorkflowRun | None = None,
+    hole: str | None = None,
+    files: dict[tuple[str, str, str], bytes | None] | None = None,
+) -> RunFacts:
+    """Attempts, workflow files and the verdicts of the failed jobs of one run."""
+    files = {} if files is None else files
+    owner, name = repository.owner, repository.name
+    numbers = range(1, min(run.run_attempt or 0, MAX_ATTEMPTS_READ) + 1)
+    wanted = _workflow_files(run, owner, name)
+    thunks: list[Callable[[], object]] = [_jobs_reader(ctx, owner, name, run.id, n) for n in numbers]
+    thunks += [_file_reader(ctx, place, files) for place in wanted]
+    got = ctx.gather(thunks)
+    attempts, holes = [], [hole] if hole else []
+    for number, listing in zip(numbers, got, strict=False):
+        assert isinstance(listing, Listing)
+        if listing.incomplete:
+            holes.append(f"attempt {number}: {listing.incomplete}")
+        attempts.append(Attempt(number=number, jobs=listing.items))
+    graph, problem = _graph(run, wanted, files, owner, name)
+    facts = RunFacts(
+        repository=repository,
+        pull_request=pull,
+        run=run,
+        attempts=tuple(attempts),
+        incomplete=holes[0] if holes else None,
+        graph=graph,
+        graph_problem=problem,
+        newer_run_id=newer.id if newer else None,
+    )
+    return diagnose_run(ctx, facts)
+
+
+def _jobs_reader(ctx: Context, owner: str, name: str, run_id: str, number: int) -> Callable[[], Listing[Job]]:
+    def read() -> Listing[Job]:
+        try:
+            return ctx.github.jobs(owner, name, run_id, number)
+        except Refused as no:
+            if no.status == 404:
+                return Listing((), f"GitHub does not show attempt {number} of run {run_id}")
+            raise
+
+    return read
+
+
+def _workflow_files(run: WorkflowRun, owner: str, name: str) -> list[tuple[str, str, str]]:
+    """(repository full name, path, ref) of the workflow file and of each reusable one the run used."""
+    wanted = [(f"{owner}/{name}", run.path, run.head_sha)]
+    for reference, sha in run.referenced_workflows:
+        place, _, ref = reference.partition("@")
+        pieces = place.split("/", 2)
+        if len(pieces) == 3:
+            wanted.append((f"{pieces[0]}/{pieces[1]}", pieces[2], sha or ref))
+    return list(dict.fromkeys(wanted))
+
+
+def _file_reader(
+    ctx: Context, place: tuple[str, str, str], files: dict[tuple[str, str, str], bytes | None]
+) -> Callable[[], None]:
+    def read() -> None:
+        if place in files:
+            return
+        owner, _, name = place[0].partition("/")
+        try:
+            files[place] = ctx.github.file(owner, name, place[1], ref=place[2])
+        except Refused:
+            files[place] = (
+                None  # a file of another repository that the token may not read: the graph is then unresolved
+            )
+
+    return read
+
+
+def _graph(
+    run: WorkflowRun,
+    wanted: Sequence[tuple[str, str, str]],
+    files: dict[tuple[str, str, str], bytes | None],
+    owner: str,
+    name: str,
+) -> tuple[Graph | None, str | None]:
+    texts = [(place, files.get(place)) for place in wanted]
+    if texts[0][1] is None:
+        return None, f"{run.path} cannot be read at {run.head_sha[:12]}"
+    trees = {}
+    for place, text in texts:
+        tree = load_workflow(text) if text is not None else None
+        if tree is not None:
+            local = place[0].lower() == f"{owner}/{name}".lower()
+            trees[f"./{place[1]}" if local else f"{place[0]}/{place[1]}"] = tree
+            if local:
+                trees[place[1]] = tree
+    if run.path not in trees:
+        return None, f"{run.path} is not a workflow file that can be parsed"
+    return Graph.build(run.path, trees), None
+
+
+def diagnose_run(ctx: Context, facts: RunFacts) -> RunFacts:
+    """The same facts with a verdict for each failed job: facts first, a log only where they do not settle it."""
+    jobs = [j for j in merged_jobs(facts.attempts) if j.failed and not _gate(facts, j)]
+    verdicts: dict[str, Verdict] = {}
+    unsettled = []
+    for job in jobs:
+        verdict = ctx.diagnoser.from_facts(job, facts.run.conclusion)
+        if verdict is None:
+            unsettled.append(job)
+        else:
+            verdicts[job.id] = verdict
+    gone = False
+    for job, (verdict, missing) in zip(
+        unsettled, ctx.gather([_log_reader(ctx, facts, j) for j in unsettled]), strict=True
+    ):
+        verdicts[job.id] = verdict
+        gone = gone or missing == "gone"
+    return replace(facts, verdicts=verdicts, logs_gone=gone)
+
+
+def diagnose_job(ctx: Context, facts: RunFacts, job: Job) -> Verdict:
+    """The verdict on one failed job by itself."""
+    return ctx.diagnoser.from_facts(job, facts.run.conclusion) or _log_reader(ctx, facts, job)()[0]
+
+
+def _log_reader(ctx: Context, facts: RunFacts, job: Job) -> Callable[[], tuple[Verdict, str | None]]:
+    def read() -> tuple[Verdict, str | None]:
+        log = ctx.github.job_log(facts.repository.owner, facts.repository.name, job.id)
+        return ctx.diagnoser.diagnose(job, log, facts.run.conclusion), log.missing
+
+    return read
+
+
+def _gate(facts: RunFacts, job: Job) -> bool:
+    """Facts settle a gate whose needs failed; its log is not worth a request."""
+    if facts.graph is None or not facts.graph.is_gate(job.name):
+        return False
+    jobs = merged_jobs(facts.attempts)
+    needs = facts.graph.needs_of(job.name, [j.name for j in jobs])
+    return any(j.name in needs and j.conclusion not in NOT_FAILED for j in jobs)
+
+
+def read_head_again(ctx: Context, facts: RunFacts) -> RunFacts:
+    """The one read before the write: the pull request's head, or the run itself when there is none."""
+    owner, name = facts.repository.owner, facts.repository.name
+    if facts.pull_request is not None:
+        return replace(facts, pull_request=ctx.github.pull_request(owner, name, facts.pull_request.number))
+    return replace(facts, run=ctx.github.run(owner, name, facts.run.id))
+
+
+__all__ = ["GitHubError", "NotFound", "Reading", "Target", "read_head_again", "read_run", "read_target"]

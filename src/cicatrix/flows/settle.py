@@ -1,0 +1,382 @@
+"""Acting on an intent, and finding out what became of it: one POST, then reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from cicatrix.core.attempts import RunFacts, merged_jobs
+from cicatrix.core.cases import Case, CaseState, may_follow
+from cicatrix.core.facts import Job, Receipt, WorkflowRun
+from cicatrix.core.operations import OPEN, AttemptRow, Operation, OperationState, Verb
+from cicatrix.core.plan import JobPlan, Plan
+from cicatrix.core.policy import Limits
+from cicatrix.core.reasons import Action, Reason
+from cicatrix.flows import record
+from cicatrix.flows.answer import Decided
+from cicatrix.flows.cases import move, take_over
+from cicatrix.flows.context import DEFER_LIMIT, Context
+from cicatrix.github import Deferred, GitHubError, NotSent, Refused, Unanswered
+from cicatrix.ledger import Tx
+
+NOT_SENT_WAIT = timedelta(seconds=30)
+SEND_DEADLINE = timedelta(seconds=60)
+"""A receipt older than this is not used any more: whoever slept on it lets the operation be planned again."""
+
+TRIGGERED = "RERUN_TRIGGERED"
+
+
+def act(ctx: Context, receipt: Receipt) -> Operation:
+    """Send the one POST of an intended operation and record what came back. Never sends twice."""
+    with ctx.ledger.read() as view:
+        operation = view.operation(receipt.operation_id)
+    assert operation is not None
+    if ctx.now() - (operation.sent_at or operation.created_at) > SEND_DEADLINE:
+        defer(ctx, operation, ctx.now(), "the sender slept too long on its receipt")
+        return _current(ctx, operation.id)
+    try:
+        answer = _post(ctx, operation, receipt)
+    except (NotSent, Deferred) as wait:
+        not_before = wait.not_before if isinstance(wait, Deferred) else ctx.now() + NOT_SENT_WAIT
+        defer(ctx, operation, not_before, str(wait))
+    except Refused as no:
+        refuse(ctx, operation, str(no), status=no.status)
+    except Unanswered as doubt:
+        ctx.log("rerun.unanswered", operation=operation.id, problem=str(doubt))
+        reconcile(ctx, operation, sender=True)
+    else:
+        confirm(ctx, operation, answer, how="answered")
+    return _current(ctx, operation.id)
+
+
+def _post(ctx: Context, operation: Operation, receipt: Receipt) -> Mapping[str, object]:
+    owner, name = operation.owner, operation.repository
+    if operation.verb is Verb.RERUN_FAILED_JOBS:
+        accepted = ctx.github.rerun_failed_jobs(owner, name, operation.run_id, receipt=receipt)
+    elif operation.verb is Verb.RERUN_JOB:
+        assert operation.target_job_id is not None
+        accepted = ctx.github.rerun_job(owner, name, operation.target_job_id, receipt=receipt)
+    else:
+        accepted = ctx.github.rerun(owner, name, operation.run_id, receipt=receipt)
+    return accepted.as_json()
+
+
+# --- the ways an operation goes on ---------------------------------------------------------------------------------------
+
+
+def confirm(ctx: Context, operation: Operation, response: Mapping[str, object], *, how: str) -> None:
+    """The effect is there and counts as ours: CONFIRMED, one RERUN_TRIGGERED row a job, the case awaits attempt N+1.
+
+    Also ends an INDETERMINATE operation, since a definite answer that comes late is still definite.
+    """
+    now = ctx.now()
+    with ctx.ledger.write("outcome") as tx:
+        index = tx.record_state(
+            operation.id,
+            OperationState.CONFIRMED,
+            expected={OperationState.SENT, OperationState.INDETERMINATE},
+            answer=how,
+            extra={
+                "how": how,
+                "identity": "shared" if operation.identity_shared else "app",
+                "runAttempt": operation.base_attempt + 1,
+            },
+        )
+        if index is None:
+            return
+        state = OperationState.CONFIRMED
+        tx.record_attempts(settled_rows(tx, operation, state, index, decision=TRIGGERED, response=response))
+        _audit(tx, operation, "completed", index, now, {"decision": TRIGGERED, "response": dict(response)})
+        step_case(tx, operation, CaseState.RERAN, now, wake_at=now + ctx.deployment.poll_interval)
+
+
+def refuse(
+    ctx: Context, operation: Operation, why: str, *, status: int = 0, reason: Reason = Reason.GITHUB_REFUSED
+) -> None:
+    """A definite no, or somebody else's attempt: REFUSED, slots free again, nothing charged."""
+    now = ctx.now()
+    with ctx.ledger.write("outcome") as tx:
+        index = tx.record_state(
+            operation.id,
+            OperationState.REFUSED,
+            expected=OPEN,
+            answer=f"{reason}: {why}",
+            extra={"status": status, "reasonCode": reason.value},
+        )
+        if index is None:
+            return
+        state = OperationState.REFUSED
+        tx.record_attempts(settled_rows(tx, operation, state, index, decision="BLOCKED", reason=reason, error=why))
+        _audit(tx, operation, "failed", index, now, {"decision": "BLOCKED", "reasonCode": reason.value}, error=why)
+        case = step_case(tx, operation, CaseState.DECIDING, now)
+        if case is not None:
+            move(tx, case, CaseState.HANDED_OVER, now, note=f"{reason}: {why}"[:500])
+
+
+def defer(ctx: Context, operation: Operation, not_before: datetime, why: str) -> None:
+    """A definite "not now": DEFERRED, slots kept, sent again by a tick from `not_before` on."""
+    now = ctx.now()
+    not_before = min(not_before, operation.created_at + DEFER_LIMIT)
+    with ctx.ledger.write("outcome") as tx:
+        index = tx.record_state(
+            operation.id,
+            OperationState.DEFERRED,
+            expected={OperationState.SENT},
+            answer=why,
+            not_before=not_before,
+            extra={"by": "github"},
+        )
+        if index is not None:
+            step_case(tx, operation, CaseState.QUEUED, now, wake_at=not_before, note="GitHub asked to wait")
+
+
+def give_up(ctx: Context, operation: Operation, why: str) -> None:
+    """No verdict within the window: INDETERMINATE, slots stay charged, a person ends it."""
+    now = ctx.now()
+    state = OperationState.INDETERMINATE
+    with ctx.ledger.write("outcome") as tx:
+        index = tx.record_state(operation.id, state, expected={OperationState.SENT}, answer=why)
+        if index is None:
+            return
+        reason = Reason.OUTCOME_UNKNOWN
+        tx.record_attempts(settled_rows(tx, operation, state, index, decision="BLOCKED", reason=reason, error=why))
+        _audit(tx, operation, "failed", index, now, {"decision": "BLOCKED", "reasonCode": reason.value}, error=why)
+        note = f"INDETERMINATE: cicatrix operation resolve {operation.id} --as happened|did-not-happen --reason TEXT"
+        step_case(tx, operation, CaseState.HANDED_OVER, now, note=note)
+
+
+def resolve(ctx: Context, operation_id: str, *, happened: bool, reason: str, principal: str) -> Operation | None:
+    """A person ends an INDETERMINATE operation. None when there is no such operation in that state."""
+    now = ctx.now()
+    state = OperationState.CONFIRMED if happened else OperationState.REFUSED
+    with ctx.ledger.write("resolve") as tx:
+        operation = tx.operation(operation_id)
+        index = tx.record_state(
+            operation_id,
+            state,
+            expected={OperationState.INDETERMINATE},
+            event="resolved",
+            answer=f"resolved: {reason}",
+            extra={"as": "happened" if happened else "did-not-happen", "principal": tx.text(principal)},
+        )
+        if index is None or operation is None:
+            return None
+        if happened:
+            rows = settled_rows(tx, operation, state, index, decision=TRIGGERED, response={"resolvedBy": principal})
+        else:
+            no = Reason.GITHUB_REFUSED
+            rows = settled_rows(tx, operation, state, index, decision="BLOCKED", reason=no, error=f"resolved: {reason}")
+        tx.record_attempts(rows)
+        _audit(tx, operation, "completed" if happened else "failed", index, now, {"resolvedBy": principal})
+    return _current(ctx, operation_id)
+
+
+# --- reading GitHub back -------------------------------------------------------------------------------------------------
+
+
+def reconcile(ctx: Context, operation: Operation, *, sender: bool = False) -> OperationState:
+    """Settle a SENT operation by reading: does attempt N+1 exist, and is it ours? Absence proves nothing inside the window.
+
+    `sender` says that the caller is the one that sent it and is done: nobody else's POST can still be on its way. Any
+    other reader waits for the window's end before it calls an attempt somebody else's and frees the slots.
+    """
+    try:
+        run = ctx.github.run(operation.owner, operation.repository, operation.run_id)
+    except Refused as no:
+        return _overdue(ctx, operation, f"the run cannot be read back: {no}")
+    except GitHubError as trouble:
+        return _overdue(ctx, operation, f"GitHub cannot be read: {trouble}")
+    if run.run_attempt is None:
+        return _overdue(ctx, operation, "GitHub left out run_attempt")
+    if run.run_attempt <= operation.base_attempt:
+        return _overdue(ctx, operation, f"attempt {operation.base_attempt + 1} never appeared")
+    actor = _actor_of(ctx, operation, run)
+    if actor is None:
+        return _overdue(ctx, operation, f"nobody can be named for attempt {operation.base_attempt + 1}")
+    if not operation.identity_shared and actor != operation.identity:
+        if not sender and not _window_over(ctx, operation):
+            return operation.state
+        why = f"attempt {operation.base_attempt + 1} is by somebody else"
+        refuse(ctx, operation, why, reason=Reason.ALREADY_RERUN_BY_OTHER)
+    else:
+        confirm(ctx, operation, {"runAttempt": operation.base_attempt + 1}, how="read back")
+    return _current(ctx, operation.id).state
+
+
+def _actor_of(ctx: Context, operation: Operation, run: WorkflowRun) -> str | None:
+    wanted = operation.base_attempt + 1
+    if run.run_attempt == wanted:
+        return run.triggering_actor
+    try:
+        return ctx.github.run_attempt(operation.owner, operation.repository, operation.run_id, wanted).triggering_actor
+    except GitHubError:
+        return None
+
+
+def _overdue(ctx: Context, operation: Operation, why: str) -> OperationState:
+    if _window_over(ctx, operation):
+        give_up(ctx, operation, why)
+    return _current(ctx, operation.id).state
+
+
+def _window_over(ctx: Context, operation: Operation) -> bool:
+    return ctx.now() >= (operation.sent_at or operation.created_at) + ctx.deployment.reconcile_window
+
+
+# --- shared ----------------------------------------------------------------------------------------------------------------
+
+
+def answer_of_operation(ctx: Context, facts: RunFacts, operation: Operation, *, plan: Plan | None = None) -> Decided:
+    """What the caller is told about a decision whose call has this fate."""
+    current = _current(ctx, operation.id)
+    if plan is None:
+        plan = _stored_plan(ctx, facts, current)
+    override, why, wake_at = None, "", None
+    state = current.state
+    if state is OperationState.REFUSED:
+        override, why = _refusal(current)
+    elif state in {OperationState.SENT, OperationState.INDETERMINATE}:
+        override = Reason.OUTCOME_UNKNOWN
+        why = f"operation {current.id} is {state}: GitHub's answer never came, reading it back settles it"
+        wake_at = (current.sent_at or current.created_at) + ctx.deployment.reconcile_window
+    elif state is OperationState.DEFERRED:
+        override, wake_at = Reason.RUN_IN_PROGRESS, current.not_before
+        why = f"operation {current.id} waits: {current.answer or 'writes are paced'}"
+    return Decided(
+        facts=facts,
+        plan=plan,
+        decision_id=current.decision_id,
+        ledger_index=current.decided_index or 0,
+        operation=current,
+        override=override,
+        override_why=why,
+        wake_at=wake_at,
+    )
+
+
+def _refusal(operation: Operation) -> tuple[Reason, str]:
+    code, _, why = operation.answer.partition(": ")
+    known = code in {r.value for r in Reason}
+    return (Reason(code), why) if known else (Reason.GITHUB_REFUSED, operation.answer)
+
+
+def _stored_plan(ctx: Context, facts: RunFacts, operation: Operation) -> Plan:
+    """The plan of an interrupted try of the same request, as far as the ledger tells it: the jobs that it decided."""
+    with ctx.ledger.read() as view:
+        decided = view.decision(operation.decision_id) or {}
+    jobs = {j.id: j for j in merged_jobs(facts.attempts)}
+    names = {j.name: j for j in merged_jobs(facts.attempts)}
+    plans = []
+    for told in decided.get("jobs", []):
+        job = jobs.get(str(told.get("jobId"))) or names.get(str(told.get("name")))
+        if job is not None:
+            plans.append(_stored_job(told, job, facts))
+    reasons = tuple(line for line in str(decided.get("reasons", "")).splitlines() if line)
+    return Plan(run_id=operation.run_id, decision=str(decided.get("decision", "")), reasons=reasons, jobs=tuple(plans))
+
+
+def _stored_job(told: Mapping[str, Any], job: Job, facts: RunFacts) -> JobPlan:
+    code = str(told.get("reasonCode") or "")
+    reason = Reason(code) if code else None
+    return JobPlan(
+        name=job.name,
+        key=str(told.get("key", "")),
+        job=job,
+        action=Action(str(told["action"])),
+        reason=reason,
+        reasons=tuple(Reason(r) for r in told.get("reasons", [])),
+        why={reason: str(told.get("why", ""))} if reason else {},
+        verdict=facts.verdicts.get(job.id),
+        limits=Limits(asked=0, registry=None, lawbook=0, used=0, left=0, bound_by=str(told.get("limits", ""))),
+        attempt_number=int(told.get("attemptNumber") or 0),
+        state=str(told.get("state") or "") or None,
+    )
+
+
+def step_case(
+    tx: Tx, operation: Operation, state: CaseState, now: datetime, *, wake_at: datetime | None = None, note: str = ""
+) -> Case | None:
+    """Move the run's case if it is still this operation's."""
+    case = tx.case_of_run(operation.host, operation.repository_id, operation.run_id)
+    if case is None or case.operation_id != operation.id or not may_follow(case.state, state):
+        return None
+    return move(tx, take_over(tx, case, now), state, now, wake_at, note)
+
+
+def settled_rows(
+    tx: Tx,
+    operation: Operation,
+    state: OperationState,
+    index: int,
+    *,
+    decision: str,
+    reason: Reason | None = None,
+    response: Mapping[str, object] | None = None,
+    error: str | None = None,
+) -> list[AttemptRow]:
+    """The rows of the jobs that the operation named, from the decision as it was recorded."""
+    decided = tx.decision(operation.decision_id) or {}
+    jobs = {(j.get("jobId"), j.get("name")): j for j in decided.get("jobs", [])}
+    triggered = decision == "RERUN_TRIGGERED"
+    rows = []
+    for ref in operation.named:
+        job = jobs.get((ref.job_id, ref.name), {})
+        code = reason.value if reason else job.get("reasonCode") or None
+        rows.append(
+            AttemptRow(
+                resource_owner=operation.owner,
+                resource_repo=operation.repository,
+                pr_number=operation.pull_request,
+                workflow_run_id=operation.run_id,
+                job_name=ref.name,
+                attempt_number=int(job.get("attemptNumber") or 0) if triggered else 0,
+                request_id=operation.request_id,
+                decision=decision,
+                reason_code=code,
+                reasons=tuple(x for x in (code, error) if x),
+                prior_conclusion=job.get("priorConclusion") or None,
+                failure_class=job.get("failureClass"),
+                lawbook_hash=str(decided.get("lawbookHash", "")),
+                max_attempts_limit=int(job.get("maximum") or 2),
+                github_response=response,
+                github_error=error,
+                host=operation.host,
+                repository_id=operation.repository_id,
+                workflow_id=str(decided.get("workflowId", "")),
+                job_id=ref.job_id,
+                job_key=ref.key,
+                head_sha=operation.head_sha,
+                run_attempt_before=operation.base_attempt,
+                run_attempt_after=operation.base_attempt + 1 if triggered else None,
+                triggering_actor=str(decided.get("triggeringActorId") or "") or None,
+                operation_id=operation.id,
+                operation_state=state.value,
+                rule_id=job.get("rule") or None,
+                decision_id=operation.decision_id,
+                ledger_index=index,
+                signature=ref.signature,
+            )
+        )
+    return rows
+
+
+def _audit(
+    tx: Tx,
+    operation: Operation,
+    status: str,
+    index: int,
+    now: datetime,
+    result: dict[str, Any],
+    error: str | None = None,
+) -> None:
+    tx.record_audit(
+        record.operation_audit_row(operation, status=status, index=index, now=now, result=result, error=error)
+    )
+
+
+def _current(ctx: Context, operation_id: str) -> Operation:
+    with ctx.ledger.read() as view:
+        operation = view.operation(operation_id)
+    assert operation is not None
+    return operation

@@ -1,0 +1,370 @@
+"""Wakes what is due: settles operations by reading, sends deferred ones, judges reruns, goes on with queued jobs.
+
+Every step is short, idempotent and serial for its case. What matters is what is, not which event arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from cicatrix.core.attempts import RunFacts, executed_in
+from cicatrix.core.cases import ENDED, Case, CaseState
+from cicatrix.core.facts import Receipt, WorkflowRun
+from cicatrix.core.lawbook import Mode as LawbookMode
+from cicatrix.core.operations import Operation, OperationState, OutcomeRow
+from cicatrix.core.outcome import FAILED_OTHER, FAILED_SAME, HEALED, UNKNOWN, JobOutcome, judge_outcome
+from cicatrix.core.plan import NOT_FAILED
+from cicatrix.core.policy import Mode, RerunRequest
+from cicatrix.core.reasons import Reason
+from cicatrix.core.verdict import Verdict
+from cicatrix.flows.answer import Decided
+from cicatrix.flows.cases import move, take_over
+from cicatrix.flows.context import DEFER_LIMIT, Context
+from cicatrix.flows.policies import read_policy
+from cicatrix.flows.reading import (
+    Reading,
+    Target,
+    diagnose_job,
+    newer_run,
+    read_head_again,
+    read_run,
+    repository_of,
+)
+from cicatrix.flows.rerun import decide_run, ledger_size, plan_in, with_kill_switch
+from cicatrix.flows.settle import act, reconcile, refuse
+from cicatrix.github import GitHubError
+from cicatrix.ledger import Intent, StaleEpoch, Tx
+
+LEASE = timedelta(minutes=2)
+SYSTEM = "system"
+"""The principal of our own scheduler (GE-3); a person's request keeps its person through every tick."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticked:
+    """What one tick did, in one line."""
+
+    run: str
+    before: str
+    after: str
+    note: str = ""
+
+
+def tick(ctx: Context, *, limit: int = 100) -> list[Ticked]:
+    """Wake everything that is due once. GitHub being away for one case does not stop the others."""
+    with ctx.ledger.read() as view:
+        operations = view.open_operations(limit)
+    done = [_guarded(ctx, op) for op in operations]
+    with ctx.ledger.read() as view:
+        cases = view.due_cases(ctx.now(), limit)
+    done += [_guarded_case(ctx, case) for case in cases]
+    return [t for t in done if t is not None]
+
+
+def _guarded(ctx: Context, operation: Operation) -> Ticked | None:
+    try:
+        state = _tick_operation(ctx, operation)
+    except GitHubError as trouble:
+        return Ticked(run=operation.run_id, before=operation.state, after=operation.state, note=str(trouble))
+    if state is operation.state:
+        return None
+    return Ticked(run=operation.run_id, before=operation.state, after=state, note=f"operation {operation.id}")
+
+
+def _guarded_case(ctx: Context, due: Case) -> Ticked | None:
+    with ctx.ledger.write("claim") as tx:
+        case = tx.claim_case(due.id, ctx.now(), LEASE)
+    if case is None:
+        return None
+    try:
+        after = tick_case(ctx, case)
+    except StaleEpoch:
+        return None  # somebody else took the case over: what we know is old
+    except GitHubError as trouble:
+        with ctx.ledger.write("case") as tx:
+            move(tx, case, case.state, ctx.now(), wake_at=ctx.now() + ctx.deployment.poll_interval, note=str(trouble))
+        return Ticked(run=due.run_id, before=due.state, after=due.state, note=str(trouble))
+    return Ticked(run=due.run_id, before=due.state, after=after.state, note=after.note)
+
+
+# --- operations ----------------------------------------------------------------------------------------------------------
+
+
+def _tick_operation(ctx: Context, operation: Operation) -> OperationState:
+    if operation.state is OperationState.SENT:
+        return reconcile(ctx, operation)
+    if operation.not_before is None or operation.not_before <= ctx.now():
+        return send_again(ctx, operation)
+    return operation.state
+
+
+def send_again(ctx: Context, operation: Operation) -> OperationState:
+    """A DEFERRED operation: read and plan again, then SENT with a new receipt, or REFUSED when the plan now says no."""
+    if ctx.now() - operation.created_at >= DEFER_LIMIT:
+        refuse(ctx, operation, "GitHub asked to wait for more than 1 h")
+        return OperationState.REFUSED
+    with ctx.ledger.read() as view:
+        case = view.case_of_run(operation.host, operation.repository_id, operation.run_id)
+    request = request_of(operation, case)
+    reading, facts = _read(ctx, operation.owner, operation.repository, operation.run_id, operation.pull_request)
+    facts = read_head_again(ctx, facts)
+    policy = with_kill_switch(ctx, reading.policy)
+
+    def decide(tx: Tx) -> Intent | str:
+        now = ctx.now()
+        current = tx.operation(operation.id)
+        if current is None or current.state is not OperationState.DEFERRED:
+            return "settled meanwhile"
+        plan, _ = plan_in(tx, request, facts, policy, (), now, excluding=operation.id)
+        names = {r.name for r in plan.call.named} if plan.call else set()
+        if plan.call is None or plan.call.verb is not operation.verb or names != {r.name for r in operation.named}:
+            return "; ".join(plan.reasons) or "the plan is another one now"
+        interval = ctx.deployment.write_interval
+        free_at = tx.take_pace(operation.host, operation.identity, now, interval) if interval else None
+        if free_at is not None:
+            return "paced"
+        sent = tx.record_resent(operation.id)
+        assert sent is not None
+        assert sent.intended_index is not None
+        return Intent(operation_id=sent.id, ledger_index=sent.intended_index, send=sent.sends)
+
+    outcome = ctx.ledger.intend("resend", decide)
+    if isinstance(outcome, Receipt):
+        return act(ctx, outcome).state
+    if outcome not in {"paced", "settled meanwhile"}:
+        refuse(ctx, operation, f"not sent again: {outcome}")
+    with ctx.ledger.read() as view:
+        current = view.operation(operation.id)
+    return current.state if current else operation.state
+
+
+def request_of(operation: Operation, case: Case | None) -> RerunRequest:
+    """The request that made the operation, as its case remembers it."""
+    data: Mapping[str, object] = case.data if case else {}
+    return RerunRequest(
+        request_id=operation.request_id,
+        principal=operation.principal,
+        mode=Mode(str(data.get("mode", Mode.FAILED_ONLY.value))),
+        max_attempts=int(str(data.get("maxAttempts", 2))),
+        automatic=bool(data.get("automatic", False)),
+    )
+
+
+# --- cases -----------------------------------------------------------------------------------------------------------------
+
+
+def tick_case(ctx: Context, case: Case) -> Case:
+    """One step of one claimed case. Returns the case as it was saved."""
+    now = ctx.now()
+    with ctx.ledger.read() as view:
+        operation = view.operation(case.operation_id) if case.operation_id else None
+    if operation is None:
+        return _save(ctx, case, CaseState.HANDED_OVER, note="no operation belongs to this case")
+    if case.state is CaseState.ACTING or (case.state is CaseState.QUEUED and operation.open):
+        return _follow_operation(ctx, case, operation)
+    if case.state is CaseState.RERAN:
+        return _judge(ctx, case, operation)
+    if case.state is CaseState.QUEUED and (case.wake_at is None or case.wake_at <= now):
+        return _go_on(ctx, _save(ctx, case, CaseState.DECIDING))
+    if case.state is CaseState.DECIDING:
+        return _go_on(ctx, case)
+    return _save(ctx, case, case.state, wake_at=None)
+
+
+def _follow_operation(ctx: Context, case: Case, operation: Operation) -> Case:
+    """The case waits for its operation; the operation's own step has moved the case if there was a verdict."""
+    now = ctx.now()
+    if operation.open:
+        wake = operation.not_before or (operation.sent_at or now) + ctx.deployment.reconcile_window
+        return _save(ctx, case, case.state, wake_at=max(wake, now + ctx.deployment.poll_interval))
+    if operation.state is OperationState.CONFIRMED:
+        return _save(ctx, case, CaseState.RERAN, wake_at=now)
+    return _save(ctx, case, CaseState.HANDED_OVER, note=f"operation {operation.id} is {operation.state}")
+
+
+def _judge(ctx: Context, case: Case, operation: Operation) -> Case:
+    now = ctx.now()
+    run = ctx.github.run(case.owner, case.repository, case.run_id)
+    wanted = operation.base_attempt + 1
+    ended = run.run_attempt is not None and (run.run_attempt > wanted or (run.run_attempt == wanted and run.completed))
+    if not ended:
+        if now - (operation.settled_at or operation.created_at) < ctx.deployment.outcome_deadline:
+            return _save(ctx, case, CaseState.RERAN, wake_at=now + ctx.deployment.poll_interval)
+        _write_outcome(ctx, case, operation, _nothing_seen(operation))
+        return _save(ctx, _save(ctx, case, CaseState.JUDGING), CaseState.HANDED_OVER, note="attempt N+1 never ended")
+    reading, facts = _read(ctx, case.owner, case.repository, case.run_id, case.pull_request, run=run)
+    if facts.incomplete or wanted not in {a.number for a in facts.attempts}:
+        return _save(
+            ctx, case, CaseState.RERAN, wake_at=now + ctx.deployment.poll_interval, note=facts.incomplete or ""
+        )
+    outcomes = judge_outcome(operation, facts.attempts, _verdicts_of(ctx, facts, wanted))
+    _write_outcome(ctx, case, operation, outcomes)
+    return _after_judging(ctx, _save(ctx, case, CaseState.JUDGING), reading, facts, outcomes)
+
+
+def _verdicts_of(ctx: Context, facts: RunFacts, attempt: int) -> dict[str, Verdict]:
+    """Verdicts of what failed in that attempt; a job that a later attempt covers up is diagnosed by itself."""
+    verdicts = dict(facts.verdicts)
+    for job in executed_in(facts.attempts, attempt):
+        if job.failed and job.id not in verdicts:
+            verdicts[job.id] = diagnose_job(ctx, facts, job)
+    return verdicts
+
+
+def _write_outcome(ctx: Context, case: Case, operation: Operation, outcomes: tuple[JobOutcome, ...]) -> None:
+    with ctx.ledger.write("judged") as tx:
+        if tx.outcomes(operation_id=operation.id):
+            return  # judged before a crash: once is enough
+        index = tx.append(
+            "rerun.outcome",
+            {
+                "operationId": operation.id,
+                "decisionId": operation.decision_id,
+                "host": operation.host,
+                "repositoryId": operation.repository_id,
+                "runId": operation.run_id,
+                "caseId": case.id,
+                "runAttempt": operation.base_attempt + 1,
+                "jobs": [
+                    {
+                        "name": o.ref.name,
+                        "key": o.ref.key,
+                        "outcome": o.outcome,
+                        "minutes": o.minutes,
+                        "named": o.named,
+                        "signatureBefore": o.ref.signature or "",
+                        "signatureAfter": o.signature_after or "",
+                    }
+                    for o in outcomes
+                ],
+            },
+        )
+        for o in outcomes:
+            tx.record_outcome(
+                OutcomeRow(
+                    operation_id=operation.id,
+                    host=operation.host,
+                    repository_id=operation.repository_id,
+                    run_id=operation.run_id,
+                    head_sha=operation.head_sha,
+                    job_name=o.ref.name,
+                    job_key=o.ref.key,
+                    outcome=o.outcome,
+                    run_attempt=operation.base_attempt + 1,
+                    minutes=o.minutes,
+                    signature_before=o.ref.signature,
+                    signature_after=o.signature_after,
+                    named=o.named,
+                    ledger_index=index,
+                )
+            )
+
+
+def _nothing_seen(operation: Operation) -> tuple[JobOutcome, ...]:
+    named = [JobOutcome(ref=r, outcome=UNKNOWN, minutes=0, signature_after=None, named=True) for r in operation.named]
+    along = [
+        JobOutcome(ref=r, outcome=UNKNOWN, minutes=0, signature_after=None, named=False) for r in operation.dependants
+    ]
+    return (*named, *along)
+
+
+def _after_judging(
+    ctx: Context, case: Case, reading: Reading, facts: RunFacts, outcomes: tuple[JobOutcome, ...]
+) -> Case:
+    named = [o for o in outcomes if o.named]
+    healed = [o for o in named if o.outcome == HEALED]
+    if _queued(case):
+        return _go_on(ctx, _save(ctx, case, CaseState.DECIDING, note="the next queued job's turn"))
+    if facts.run.completed and facts.run.conclusion in NOT_FAILED:
+        return _save(ctx, case, CaseState.CLOSED, note=f"healed: {len(healed)} of {len(named)} jobs, the run is green")
+    if len(healed) == len(named):
+        return _save(
+            ctx, case, CaseState.HANDED_OVER, note="the jobs that were rerun passed; the run is red for another reason"
+        )
+    if reading.policy.resolved.lawbook.mode is LawbookMode.ACT:
+        data = {**case.data, "automatic": True, "principal": SYSTEM}
+        return _go_on(ctx, _save(ctx, case, CaseState.DECIDING, data=data, note="failed again, budget decides"))
+    how = {FAILED_SAME: "the same way", FAILED_OTHER: "another way"}
+    worst = next(o for o in named if o.outcome != HEALED)
+    note = (
+        f"{worst.ref.name} failed again {how[worst.outcome]}"
+        if worst.outcome in how
+        else f"{worst.ref.name}: {worst.outcome}"
+    )
+    return _save(ctx, case, CaseState.HANDED_OVER, note=f"{note}; ask again for another rerun if the bound leaves one")
+
+
+def _go_on(ctx: Context, case: Case) -> Case:
+    """Decide again: about the queued jobs of the request, or, where the lawbook acts by itself, about the run."""
+    queued = _queued(case)
+    reading, facts = _read(ctx, case.owner, case.repository, case.run_id, case.pull_request)
+    request = RerunRequest(
+        request_id=str(case.data.get("requestId", "")),
+        principal=str(case.data.get("principal", SYSTEM)),
+        mode=Mode(str(case.data.get("mode", Mode.FAILED_ONLY.value))),
+        max_attempts=int(str(case.data.get("maxAttempts", 2))),
+        automatic=bool(case.data.get("automatic", False)),
+        only_jobs=frozenset(queued) if queued else None,
+    )
+    started = ledger_size(ctx)
+    decided = decide_run(ctx, request, reading, facts, started=started, continuing=True)
+    with ctx.ledger.read() as view:
+        current = view.case(case.id)
+    assert current is not None
+    if decided.operation is not None:
+        return current
+    with ctx.ledger.write("case") as tx:
+        return move(tx, take_over(tx, current, ctx.now()), *_rest(ctx, decided, facts))
+
+
+def _rest(ctx: Context, decided: Decided, facts: RunFacts) -> tuple[CaseState, datetime, datetime | None, str]:
+    """Where a case goes whose decision made no call: (state, now, wake_at, note)."""
+    now = ctx.now()
+    codes = {j.reason for j in decided.plan.jobs}
+    waits = {Reason.RUN_IN_PROGRESS, Reason.COOLDOWN_ACTIVE, Reason.OUTAGE_HOLD}
+    if codes & waits and decided.plan.wake_at is not None:
+        return CaseState.QUEUED, now, decided.plan.wake_at, "; ".join(decided.plan.reasons)[:300]
+    if facts.run.completed and facts.run.conclusion in NOT_FAILED:
+        return CaseState.CLOSED, now, None, "healed: the run is green"
+    return CaseState.HANDED_OVER, now, None, "; ".join(decided.plan.reasons)[:300]
+
+
+def _queued(case: Case) -> list[str]:
+    queued = case.data.get("queued", [])
+    return [str(name) for name in queued] if isinstance(queued, list) else []
+
+
+def _read(
+    ctx: Context, owner: str, repository: str, run_id: str, pull_request: int, *, run: WorkflowRun | None = None
+) -> tuple[Reading, RunFacts]:
+    """Policy, identity and fresh facts of one run."""
+    policy = read_policy(ctx, owner, repository)
+    identity = ctx.github.identity(owner, repository)
+    run = run or ctx.github.run(owner, repository, run_id)
+    pull = ctx.github.pull_request(owner, repository, pull_request) if pull_request else None
+    home = pull.base if pull else repository_of(ctx, owner, repository, run)
+    facts = read_run(ctx, home, pull, run)
+    if pull is None and run.head_branch is not None:
+        branch = ctx.github.runs_of_branch(owner, repository, run.workflow_id, run.head_branch)
+        newer = newer_run(run, branch.items)
+        facts = replace(facts, newer_run_id=newer.id if newer else None)
+    target = Target(owner=owner, repository=repository, pull_request=pull_request or None, run_id=run_id)
+    return Reading(
+        target=target, policy=policy, identity=identity, repository=home, pull_request=pull, runs=(facts,)
+    ), facts
+
+
+def _save(
+    ctx: Context,
+    case: Case,
+    state: CaseState,
+    *,
+    wake_at: datetime | None = None,
+    note: str | None = None,
+    data: Mapping[str, object] | None = None,
+) -> Case:
+    with ctx.ledger.write("case") as tx:
+        wake = None if state in ENDED else wake_at
+        return move(tx, case, state, ctx.now(), wake, case.note if note is None else note, data=data)

@@ -1,0 +1,34 @@
+"""TALKS: the REST endpoints of GitHub that we use, wire models, credentials, and errors by "did it take effect?"."""
+
+from cicatrix.github.client import Accepted, GitHub
+from cicatrix.github.credentials import AppCredentials, Credentials, Secret, TokenCredentials
+from cicatrix.github.errors import Deferred, Diagnostics, GitHubError, NotSent, Refused, Unanswered
+from cicatrix.github.exchange import LOG_TEMPLATE, Exchange, Sent
+from cicatrix.github.host import LOG_HOSTS, Host
+from cicatrix.github.table import BOUNDS, Bounds, FollowUp, Step, follow_up, retry_after
+
+__all__ = [
+    "BOUNDS",
+    "LOG_HOSTS",
+    "LOG_TEMPLATE",
+    "Accepted",
+    "AppCredentials",
+    "Bounds",
+    "Credentials",
+    "Deferred",
+    "Diagnostics",
+    "Exchange",
+    "FollowUp",
+    "GitHub",
+    "GitHubError",
+    "Host",
+    "NotSent",
+    "Refused",
+    "Secret",
+    "Sent",
+    "Step",
+    "TokenCredentials",
+    "Unanswered",
+    "follow_up",
+    "retry_after",
+]

@@ -1,0 +1,401 @@
+"""The calls that Cicatrix makes, each with GitHub's page. Answers are values of `cicatrix.core.facts`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+
+from cicatrix.core.facts import CheckRun, Identity, Job, JobLog, Listing, PullRequest, Receipt, Repository, WorkflowRun
+from cicatrix.github import logs, names, wire
+from cicatrix.github.credentials import READ, RERUN, AppCredentials, Bearer, Credentials
+from cicatrix.github.errors import Refused, Unanswered
+from cicatrix.github.exchange import Answer, Ask, Exchange, Exchanges, Sent
+from cicatrix.github.host import Host
+from cicatrix.github.paging import collect
+from cicatrix.github.table import BOUNDS, Bounds
+from cicatrix.github.tokens import Tokens
+
+T = TypeVar("T")
+
+PER_PAGE = 100
+"""GitHub's largest page (https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api)."""
+NEWER_RUNS = 30
+"""Size of the one page of newer runs; GitHub lists the newest first."""
+_FILES_KEPT = 512
+_LARGEST_KEPT = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """GitHub accepted a write. That is no proof of its effect: the new attempt appears by and by."""
+
+    status: int
+    request_id: str
+    """`X-GitHub-Request-Id`, for a question to GitHub's support."""
+
+    def as_json(self) -> Mapping[str, object]:
+        """For the column `github_response`."""
+        return {"status": self.status, "requestId": self.request_id}
+
+
+def _nothing(_: str) -> None:
+    """The boundary of everyday life: it lets everything pass."""
+
+
+class GitHub:
+    """GitHub at one host, as one identity. Safe for several threads at once.
+
+    Every read may raise `NotSent`, `Refused`, `Deferred` or `Unanswered` (nothing changed in any case). Every write is
+    sent once and needs the `Receipt` of its recorded intent; its errors say whether it took effect.
+
+    `now` gives the time in UTC, `sleep` takes seconds, `jitter` gives a random number in 0..1, `monotonic` seconds for
+    deadlines. `boundary` is called with `github.post.before` and `github.post.after` around each write, `on_exchange`
+    after each request. Names of log hosts are resolved by `resolver`; with a `transport` of one's own they are left
+    to it unless a resolver is given too.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        credentials: Credentials | None,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], None],
+        jitter: Callable[[], float],
+        boundary: Callable[[str], None] = _nothing,
+        on_exchange: Callable[[Exchange], None] | None = None,
+        max_concurrent: int = 16,
+        monotonic: Callable[[], float] = time.monotonic,
+        resolver: logs.Resolver | None = None,
+        bounds: Bounds = BOUNDS,
+    ) -> None:
+        self.host = host
+        self._credentials = credentials
+        self._exchanges = Exchanges(
+            host,
+            transport=transport,
+            now=now,
+            sleep=sleep,
+            jitter=jitter,
+            monotonic=monotonic,
+            boundary=boundary,
+            on_exchange=on_exchange,
+            max_concurrent=max_concurrent,
+            bounds=bounds,
+        )
+        self._tokens = Tokens(self._exchanges, credentials)
+        self._resolver = resolver or (logs.resolve if transport is None else None)
+        self._files: OrderedDict[tuple[str, str, str, str], tuple[str, bytes]] = OrderedDict()
+        self._files_lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"GitHub({self.host.name!r}, {self._credentials!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._exchanges.close()
+
+    @property
+    def requests(self) -> tuple[Sent, ...]:
+        """The requests sent so far, in order, as (method, path template); the hop to a log is `(log)`."""
+        return tuple(self._exchanges.requests)
+
+    def identity(self, owner: str = "", repo: str = "") -> Identity:
+        """Who our writes will be made by, as `triggering_actor` will name it.
+
+        An App acts as `<slug>[bot]`, whose user id is not the App's, so `id` is None and the login is what to compare.
+        https://docs.github.com/en/rest/apps/apps#get-the-authenticated-app,
+        https://docs.github.com/en/rest/users/users#get-the-authenticated-user. GITHUB_TOKEN can read neither:
+        https://docs.github.com/en/actions/concepts/security/github_token.
+        """
+        del owner, repo  # which repository makes no difference so far; the App's bot is the same in all
+        given = self._credentials
+        if isinstance(given, AppCredentials):
+            ask = Ask(template="/app", path="/app")
+            return self._ask(ask, self._tokens.for_app(), _app)
+        if given is not None and given.kind == "actions":
+            return Identity(id=None, login="github-actions[bot]", kind="actions")
+        ask = Ask(template="/user", path="/user")
+        return self._ask(ask, self._tokens.for_app(), _user)
+
+    def repository(self, owner: str, repo: str) -> Repository:
+        """https://docs.github.com/en/rest/repos/repos#get-a-repository"""
+        ask = Ask(template="/repos/{owner}/{repo}", path=names.repository_path(owner, repo))
+        return self._about(owner, repo, ask, lambda tree: wire.repository(tree, host=self.host.name))
+
+    def pull_request(self, owner: str, repo: str, number: int) -> PullRequest:
+        """https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request"""
+        ask = Ask(
+            template="/repos/{owner}/{repo}/pulls/{pull_number}",
+            path=f"{names.repository_path(owner, repo)}/pulls/{names.number(number, 'pull request number')}",
+        )
+        found = self._about(owner, repo, ask, lambda tree: wire.pull_request(tree, host=self.host.name))
+        if found.number != number:
+            raise Unanswered(f"{ask} was answered", why=f"the answer is about pull request {found.number}")
+        return found
+
+    def run(self, owner: str, repo: str, run_id: str) -> WorkflowRun:
+        """https://docs.github.com/en/rest/actions/workflow-runs#get-a-workflow-run"""
+        ask = Ask(
+            template="/repos/{owner}/{repo}/actions/runs/{run_id}",
+            path=f"{names.repository_path(owner, repo)}/actions/runs/{names.number(run_id, 'run id')}",
+        )
+        found = self._about(owner, repo, ask, wire.workflow_run)
+        if found.id != str(run_id):
+            raise Unanswered(f"{ask} was answered", why=f"the answer is about run {found.id}")
+        return found
+
+    def runs_of_head(self, owner: str, repo: str, head_sha: str) -> Listing[WorkflowRun]:
+        """All runs of a commit. https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository"""
+        sha = names.commit(head_sha)
+        ask = Ask(
+            template="/repos/{owner}/{repo}/actions/runs",
+            path=f"{names.repository_path(owner, repo)}/actions/runs",
+            query={"head_sha": sha, "per_page": str(PER_PAGE)},
+        )
+        found = self._listing(owner, repo, ask, "workflow_runs", wire.workflow_run, key=lambda run: run.id)
+        if any(run.head_sha.lower() != sha for run in found.items):
+            return Listing(found.items, "the host lists runs of other commits: it does not know the filter head_sha")
+        return found
+
+    def runs_of_branch(
+        self,
+        owner: str,
+        repo: str,
+        workflow_id: str,
+        branch: str,
+        *,
+        event: str | None = None,
+        since: datetime | None = None,
+    ) -> Listing[WorkflowRun]:
+        """The newest runs of a workflow on a branch, newest first, made at `since` or later: one page only.
+
+        Enough to tell whether a newer run exists, so more pages do not make it incomplete.
+        https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-workflow
+        """
+        workflow = names.number(workflow_id, "workflow id")
+        ask = Ask(
+            template="/repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs",
+            path=f"{names.repository_path(owner, repo)}/actions/workflows/{workflow}/runs",
+            query={"branch": names.ref_name(branch), "per_page": str(NEWER_RUNS)} | ({"event": event} if event else {}),
+        )
+        found, _ = self._about(owner, repo, ask, lambda tree: wire.items(tree, "workflow_runs", wire.workflow_run))
+        return Listing(tuple(run for run in found if since is None or run.created_at >= since))
+
+    def jobs(self, owner: str, repo: str, run_id: str, attempt: int, *, limit: int | None = None) -> Listing[Job]:
+        """The jobs of one attempt, at most `limit` (1,000).
+
+        https://docs.github.com/en/rest/actions/workflow-jobs#list-jobs-for-a-workflow-run-attempt
+        """
+        runs = f"{names.repository_path(owner, repo)}/actions/runs/{names.number(run_id, 'run id')}"
+        ask = Ask(
+            template="/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}/jobs",
+            path=f"{runs}/attempts/{names.number(attempt, 'run attempt')}/jobs",
+            query={"per_page": str(PER_PAGE)},
+        )
+        return self._listing(
+            owner, repo, ask, "jobs", lambda tree: wire.job(tree, attempt=attempt), key=lambda job: job.id, limit=limit
+        )
+
+    def check_runs(self, owner: str, repo: str, sha: str) -> Listing[CheckRun]:
+        """The latest check runs of a commit, of every App.
+
+        https://docs.github.com/en/rest/checks/runs#list-check-runs-for-a-git-reference
+        """
+        ask = Ask(
+            template="/repos/{owner}/{repo}/commits/{ref}/check-runs",
+            path=f"{names.repository_path(owner, repo)}/commits/{names.commit(sha)}/check-runs",
+            query={"filter": "latest", "per_page": str(PER_PAGE)},
+        )
+        return self._listing(owner, repo, ask, "check_runs", wire.check_run, key=lambda check: check.id)
+
+    def file(
+        self, owner: str, repo: str, path: str, ref: str | None = None, *, reader: tuple[str, str] | None = None
+    ) -> bytes | None:
+        """A file's bytes at `ref` (None: the default branch), or None when there is none.
+
+        What stands at a full SHA is remembered; anything else is asked for with the remembered ETag, and an unchanged
+        file costs nothing of the rate limit. `reader` names the repository whose token reads it, for a public file of
+        a repository where the App is not installed. A folder, a link or more than 1 MB raises `Unanswered`.
+        https://docs.github.com/en/rest/repos/contents#get-repository-content
+        """
+        place = f"{names.repository_path(owner, repo)}/contents/{names.file_path(path)}"
+        key = (owner.lower(), repo.lower(), path, ref or "")
+        known = self._remembered(key)
+        if known is not None and ref is not None and names.is_commit(ref):
+            return known[1]
+        ask = Ask(
+            template="/repos/{owner}/{repo}/contents/{path}",
+            path=place,
+            query={} if ref is None else {"ref": names.ref_name(ref)},
+            headers={} if known is None or not known[0] else {"If-None-Match": known[0]},
+        )
+        try:
+            answer = self._read(*(reader or (owner, repo)), ask)
+        except Refused as no:
+            if no.status != 404:
+                raise
+            return None
+        if answer.status == 304 and known is not None:
+            return known[1]
+        content = self._parsed(ask, answer, _file)
+        self._remember(key, answer.headers.get("etag", ""), content)
+        return content
+
+    def job_log(self, owner: str, repo: str, job_id: str) -> JobLog:
+        """A job's log, from its redirect; `missing` says why there is none, `truncated` that its middle is left out.
+
+        https://docs.github.com/en/rest/actions/workflow-jobs#download-job-logs-for-a-workflow-run
+        """
+        ask = Ask(
+            template="/repos/{owner}/{repo}/actions/jobs/{job_id}/logs",
+            path=f"{names.repository_path(owner, repo)}/actions/jobs/{names.number(job_id, 'job id')}/logs",
+            plain=True,
+        )
+        bearer = self._tokens.for_repository(owner, repo, READ)
+        try:
+            return logs.fetch(self._exchanges, ask, bearer, resolver=self._resolver)
+        except Refused as no:
+            if no.status not in {404, 410}:
+                raise
+            return JobLog(text=b"", missing="gone" if no.status == 410 else "not_found")
+
+    def rerun_failed_jobs(self, owner: str, repo: str, run_id: str, *, receipt: Receipt) -> Accepted:
+        """Rerun all failed jobs of the run and their dependants.
+
+        https://docs.github.com/en/rest/actions/workflow-runs#re-run-failed-jobs-from-a-workflow-run
+        """
+        template = "/repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs"
+        return self._rerun(owner, repo, template, f"runs/{names.number(run_id, 'run id')}/rerun-failed-jobs", receipt)
+
+    def rerun_job(self, owner: str, repo: str, job_id: str, *, receipt: Receipt) -> Accepted:
+        """Rerun one job and its dependants.
+
+        https://docs.github.com/en/rest/actions/workflow-runs#re-run-a-job-from-a-workflow-run
+        """
+        template = "/repos/{owner}/{repo}/actions/jobs/{job_id}/rerun"
+        return self._rerun(owner, repo, template, f"jobs/{names.number(job_id, 'job id')}/rerun", receipt)
+
+    def rerun(self, owner: str, repo: str, run_id: str, *, receipt: Receipt) -> Accepted:
+        """Rerun every job of the run. https://docs.github.com/en/rest/actions/workflow-runs#re-run-a-workflow"""
+        template = "/repos/{owner}/{repo}/actions/runs/{run_id}/rerun"
+        return self._rerun(owner, repo, template, f"runs/{names.number(run_id, 'run id')}/rerun", receipt)
+
+    def _rerun(self, owner: str, repo: str, template: str, rest: str, receipt: Receipt) -> Accepted:
+        """One POST. Its `X-Request-Id` names operation and send, so that a proxy's log can be matched with ours."""
+        if not isinstance(receipt, Receipt):
+            raise TypeError("a write to GitHub needs the Receipt of its recorded intent")
+        mark = names.header_text(f"{receipt.operation_id}/{receipt.send}", "operation id")
+        ask = Ask(
+            method="POST",
+            template=template,
+            path=f"{names.repository_path(owner, repo)}/actions/{rest}",
+            headers={"X-Request-Id": mark},
+        )
+        answer = self._exchanges.write(ask, self._tokens.for_repository(owner, repo, RERUN))
+        return Accepted(status=answer.status, request_id=answer.headers.get("x-github-request-id", ""))
+
+    def _listing(
+        self,
+        owner: str,
+        repo: str,
+        ask: Ask,
+        name: str,
+        parse: Callable[[wire.Tree], T],
+        *,
+        key: Callable[[T], Hashable],
+        limit: int | None = None,
+    ) -> Listing[T]:
+        def page(url: str) -> tuple[tuple[T, ...], int | None, str]:
+            asked = Ask(template=ask.template, path=ask.path, query=ask.query, url=url)
+            answer = self._read(owner, repo, asked)
+            found, total = self._parsed(asked, answer, lambda tree: wire.items(tree, name, parse))
+            return found, total, answer.headers.get("link", "")
+
+        return collect(
+            self._exchanges.url_of(ask),
+            page,
+            key=key,
+            host=self.host,
+            limit=self._exchanges.bounds.items if limit is None else limit,
+        )
+
+    def _about(self, owner: str, repo: str, ask: Ask, parse: Callable[[wire.Tree], T]) -> T:
+        return self._parsed(ask, self._read(owner, repo, ask), parse)
+
+    def _ask(self, ask: Ask, bearer: Bearer, parse: Callable[[wire.Tree], T]) -> T:
+        return self._parsed(ask, self._exchanges.read(ask, bearer), parse)
+
+    def _read(self, owner: str, repo: str, ask: Ask) -> Answer:
+        """A read about a repository; after a 404 its name is looked up again next time (renamed, moved, made anew)."""
+        try:
+            return self._exchanges.read(ask, self._tokens.for_repository(owner, repo, READ))
+        except Refused as no:
+            if no.status == 404:
+                self._tokens.forget_place(owner, repo)
+            raise
+
+    def _parsed(self, ask: Ask, answer: Answer, parse: Callable[[wire.Tree], T]) -> T:
+        """The answer as a value; `Unanswered` for one that lacks what nothing can be decided without."""
+        try:
+            return parse(wire.document(answer.tree))
+        except wire.Malformed as wrong:
+            problem = str(wrong)
+        raise Unanswered(f"{ask} was answered {answer.status}", why=problem, status=answer.status)
+
+    def _remembered(self, key: tuple[str, str, str, str]) -> tuple[str, bytes] | None:
+        with self._files_lock:
+            known = self._files.get(key)
+            if known is not None:
+                self._files.move_to_end(key)
+            return known
+
+    def _remember(self, key: tuple[str, str, str, str], etag: str, content: bytes) -> None:
+        with self._files_lock:
+            self._files.pop(key, None)
+            if len(content) <= _LARGEST_KEPT:
+                self._files[key] = (etag, content)
+            while len(self._files) > _FILES_KEPT:
+                self._files.popitem(last=False)
+
+
+def _app(tree: wire.Tree) -> Identity:
+    slug = tree.get("slug")
+    if not isinstance(slug, str) or not slug:
+        raise wire.Malformed("app.slug is missing")
+    return Identity(id=None, login=f"{slug}[bot]", kind="app")
+
+
+def _user(tree: wire.Tree) -> Identity:
+    login = tree.get("login")
+    if not isinstance(login, str) or not login:
+        raise wire.Malformed("user.login is missing")
+    return Identity(id=wire.identifier(tree.get("id"), "user.id"), login=login, kind="user")
+
+
+def _file(tree: wire.Tree) -> bytes:
+    if tree.get("type") not in {"file", None} or not isinstance(tree.get("content"), str):
+        raise wire.Malformed("what stands there is not a file")
+    if tree.get("encoding") != "base64":
+        raise wire.Malformed("the file is larger than 1 MB, which this endpoint does not give")
+    try:
+        return base64.b64decode(tree["content"])
+    except (binascii.Error, ValueError):
+        raise wire.Malformed("the file's content is not base64") from None

@@ -1,0 +1,381 @@
+"""One call to GitHub: its tries, waits and hops, and the one place where bytes leave.
+
+It speaks to an httpx transport directly: so nothing underneath retries, follows a redirect, keeps a cookie, reads a
+proxy from the environment, or writes a URL (a link to a log is a key) to a logger.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import httpx
+
+from cicatrix import __version__
+from cicatrix.github.credentials import Bearer, Secret
+from cicatrix.github.errors import Deferred, GitHubError, NotSent, Refused, Unanswered
+from cicatrix.github.host import Host
+from cicatrix.github.table import BOUNDS, Bounds, FollowUp, Garbled, Step, follow_up
+
+FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, Garbled)
+"""What a transport may raise. Anything else is a defect of ours and is not dressed up as a failure of the network."""
+
+LOG_TEMPLATE = "(log)"
+"""Stands for the link of a log in `GitHub.requests`: the link itself is a key."""
+
+_LEAST_LEFT = 0.001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What to ask. `template` is GitHub's own path template."""
+
+    method: str = "GET"
+    template: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    url: str | None = None
+    """The whole URL of a further page; else `path` and `query` make it."""
+    plain: bool = False
+    """The answer is plain text or a redirect to it, not JSON: a 302 is then an answer and not followed."""
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer read to its end. `tree` is its JSON; None when it had no body or a status without a document."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    tree: Any
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """What went over the wire, for a judge. `Authorization` is masked; `log` marks the hop to a log host."""
+
+    method: str
+    url: str
+    template: str
+    request_headers: Mapping[str, str]
+    request_body: bytes
+    status: int | None
+    response_headers: Mapping[str, str]
+    response_body: bytes
+    log: bool = False
+
+
+class Sent(NamedTuple):
+    """One request that was handed to the transport."""
+
+    method: str
+    template: str
+
+
+class Exchanges:
+    """Sends requests, one try or a whole call. Safe for several threads; holds no lock while bytes travel."""
+
+    def __init__(
+        self,
+        host: Host,
+        *,
+        transport: httpx.BaseTransport | None,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], None],
+        jitter: Callable[[], float],
+        monotonic: Callable[[], float],
+        boundary: Callable[[str], None],
+        on_exchange: Callable[[Exchange], None] | None,
+        max_concurrent: int,
+        bounds: Bounds = BOUNDS,
+    ) -> None:
+        self.host, self.bounds = host, bounds
+        self.now, self.sleep, self.jitter, self.monotonic = now, sleep, jitter, monotonic
+        self.boundary, self.on_exchange = boundary, on_exchange
+        self.requests: deque[Sent] = deque(maxlen=100_000)
+        self.room = threading.BoundedSemaphore(max_concurrent)
+        self._reads = transport or _transport(host, keep_alive=max_concurrent)
+        # A write gets a fresh connection: a kept one may be closed under it, which would leave its effect open.
+        self._writes = transport or _transport(host, keep_alive=0)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._reads.close()
+        self._writes.close()
+
+    def read(self, ask: Ask, bearer: Bearer) -> Answer:
+        """The answer to a call that changes nothing, after as many tries as the table and the bounds allow."""
+        started, waited, tries = self.monotonic(), 0.0, 0
+        url, hopped, renewed = self.url_of(ask), False, False
+        while True:
+            token = bearer.token()
+            left = self.bounds.total - (self.monotonic() - started)
+            answer, problem = self._try(ask, url, token, left)
+            then = self._follow_up("GET", answer, problem, tries)
+            if answer is not None and (then.step is Step.DONE or (ask.plain and answer.status == 302)):
+                return answer
+            if then.step is Step.RENEW and answer is not None and not renewed and bearer.renew(answer.headers):
+                renewed = True
+                continue
+            if then.step is Step.REDIRECT and answer is not None and not hopped:
+                target = self._hop(answer)
+                if target is not None:
+                    url, hopped = target, True
+                    continue
+            if (
+                then.step is Step.RETRY
+                and tries < self.bounds.retries
+                and waited + then.wait <= self.bounds.worker_wait
+                and self.monotonic() - started + then.wait < self.bounds.total
+            ):
+                self.sleep(then.wait)
+                waited, tries = waited + then.wait, tries + 1
+                continue
+            raise self.error(ask, then, answer, problem)
+
+    def write(self, ask: Ask, bearer: Bearer) -> Answer:
+        """The answer 201 to a POST, sent exactly once. Raises one of the four errors for everything else."""
+        lost: GitHubError | None = None
+        try:
+            token = bearer.token()
+        except Unanswered as no_token:
+            lost = NotSent(f"{ask} was not sent", why=f"no token came for it ({no_token.what}: {no_token.why})")
+        if lost is not None:
+            raise lost
+        url = self.url_of(ask)
+        self.boundary("github.post.before")
+        answer, problem = self._try(ask, url, token, self.bounds.total, fresh=True)
+        if answer is not None:
+            self.boundary("github.post.after")
+        then = self._follow_up(ask.method, answer, problem, 0)
+        if then.step is Step.RENEW and answer is not None:
+            bearer.renew(answer.headers)  # for the next operation; this one is refused
+        if then.step is Step.DONE and answer is not None:
+            if answer.status == 201:
+                return answer
+            raise Unanswered(
+                f"{ask} was answered {answer.status}", why="GitHub accepts with 201; this may be a proxy's answer"
+            )
+        raise self.error(ask, then, answer, problem)
+
+    def url_of(self, ask: Ask) -> str:
+        """The URL that a call goes to."""
+        query = f"?{urlencode(ask.query)}" if ask.query else ""
+        return ask.url or f"{self.host.api_url}{ask.path}{query}"
+
+    def headers_of(self, ask: Ask, token: Secret) -> httpx.Headers:
+        """The headers of a call to the API, as an object that does not show the token."""
+        headers = {
+            "Accept": "application/vnd.github+json",
+            "Accept-Encoding": "gzip",
+            "User-Agent": f"cicatrix/{__version__}",
+            "X-GitHub-Api-Version": self.host.api_version,
+        }
+        if ask.body is not None:
+            headers["Content-Type"] = "application/json"
+        return httpx.Headers(headers | dict(ask.headers) | {"Authorization": f"Bearer {token.reveal()}"})
+
+    def send(self, request: httpx.Request, template: str, left: float, *, fresh: bool = False) -> httpx.Response:
+        """Hand one request to the transport and return its answer, unread. Raises what the transport raises."""
+        b, left = self.bounds, max(left, _LEAST_LEFT)
+        request.extensions["timeout"] = {
+            "connect": min(b.connect, left), "read": min(b.read, left), "write": min(b.write, left), "pool": b.pool
+        }  # fmt: skip
+        self.requests.append(Sent(request.method, template))
+        return (self._writes if fresh else self._reads).handle_request(request)
+
+    def _try(
+        self, ask: Ask, url: str, token: Secret, left: float, *, fresh: bool = False
+    ) -> tuple[Answer | None, Exception | None]:
+        """One request and its answer, or what went wrong."""
+        if left <= 0:
+            return None, Garbled(f"the call took longer than {self.bounds.total:g} s")
+        response: httpx.Response | None = None
+        headers = self.headers_of(ask, token)
+        answer, problem, body = None, None, b""
+        until = self.monotonic() + left
+        try:
+            with self.room:
+                request = httpx.Request(ask.method, url, headers=headers, content=ask.body)
+                response = self.send(request, ask.template, left, fresh=fresh)
+                try:
+                    body = b"".join(self.chunks(response, until=until, limit=self.bounds.body))
+                finally:
+                    response.close()
+            tree = None if ask.plain and response.is_success else _tree(response.status_code, body)
+            answer = Answer(response.status_code, _flat(response.headers), body, tree, url)
+        except FAILURES as wrong:
+            problem = wrong
+        self.tell(
+            Exchange(
+                method=ask.method,
+                url=url,
+                template=ask.template,
+                request_headers=_flat(headers) | {"authorization": "***"},
+                request_body=ask.body or b"",
+                status=None if response is None else response.status_code,
+                response_headers={} if response is None else _flat(response.headers),
+                response_body=body,
+            )
+        )
+        return answer, problem
+
+    def chunks(self, response: httpx.Response, *, until: float, limit: int) -> Iterator[bytes]:
+        """The body, unpacked, piece by piece. Raises `Garbled` past the limit in bytes or the time `until`."""
+        size = 0
+        for chunk in unpacked(response):
+            size += len(chunk)
+            if size > limit:
+                raise Garbled(f"the answer is longer than {limit} bytes")
+            if self.monotonic() > until:
+                raise Garbled("the answer took too long to come")
+            yield chunk
+
+    def _follow_up(self, method: str, answer: Answer | None, problem: Exception | None, tries: int) -> FollowUp:
+        return follow_up(
+            method,
+            status=None if answer is None else answer.status,
+            headers=None if answer is None else answer.headers,
+            exception=problem,
+            now=self.now(),
+            tries=tries,
+            jitter=self.jitter(),
+            body=b"" if answer is None else answer.body,
+            bounds=self.bounds,
+        )
+
+    def _hop(self, answer: Answer) -> str | None:
+        """Where a redirect of a read leads: our own API (a renamed repository), or None for anywhere else."""
+        try:
+            target = httpx.URL(answer.url).join(answer.headers.get("location", ""))
+        except httpx.InvalidURL:
+            return None
+        return str(target) if self.host.same_origin(target) and str(target) != answer.url else None
+
+    def error(self, ask: Ask, then: FollowUp, answer: Answer | None, problem: Exception | None) -> GitHubError:
+        """The error that a decision names, worded for a person. Holds text only."""
+        if answer is None:
+            why = f"{type(problem).__name__}: {problem}" if problem is not None else "no answer"
+            if then.error is NotSent:
+                return NotSent(f"{ask} was not sent to {self.host.name}", why=why)
+            return Unanswered(f"{ask} was not answered by {self.host.name}", why=why)
+        what, why, status = f"{ask} was answered {answer.status}", _message(answer), answer.status
+        if then.error is Deferred:
+            not_before = then.not_before or self.now() + timedelta(seconds=then.wait)
+            return Deferred(what, why=why, status=status, not_before=not_before)
+        if then.error is Refused:
+            needed = answer.headers.get("x-accepted-github-permissions")
+            return Refused(
+                what,
+                why=why,
+                status=status,
+                accepted_permissions=needed,
+                running=("already running" in why.lower()) if status == 403 else None,
+                next_step=_next_step(status, needed),
+            )
+        return Unanswered(what, why=why, status=status)
+
+    def tell(self, exchange: Exchange) -> None:
+        """Show an exchange to whoever listens."""
+        if self.on_exchange is not None:
+            self.on_exchange(exchange)
+
+
+def unpacked(response: httpx.Response) -> Iterator[bytes]:
+    """The body as it was before `Content-Encoding`, in pieces of bounded size: a packed bomb cannot fill the memory.
+
+    Only `gzip` and `deflate` are unpacked, since only `gzip` is asked for; another coding raises `Garbled`.
+    """
+    stream = response.stream
+    if not isinstance(stream, httpx.SyncByteStream):
+        raise Garbled("the answer has no body to read")
+    coding = response.headers.get("content-encoding", "identity").strip().lower()
+    if coding in {"", "identity"}:
+        yield from stream
+    elif coding in {"gzip", "x-gzip", "deflate"}:
+        yield from _inflated(stream)
+    else:
+        raise Garbled(f"the answer is packed as {coding[:40]}, which was not asked for")
+
+
+def _inflated(stream: Iterable[bytes], piece: int = 2**20) -> Iterator[bytes]:
+    engine, begun = _engine(), False
+    try:
+        for packed in stream:
+            rest = packed
+            while rest:
+                begun = True
+                yield engine.decompress(rest, piece)
+                rest = engine.unconsumed_tail
+                if engine.eof and engine.unused_data:  # a further gzip member (RFC 1952, 2.2)
+                    rest, engine = engine.unused_data, _engine()
+    except zlib.error as wrong:
+        raise Garbled(f"the packed answer is damaged ({wrong})") from None
+    if begun and not engine.eof:
+        raise Garbled("the packed answer ends too early")
+
+
+def _engine() -> Any:
+    return zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: gzip or zlib, told apart by their first bytes
+
+
+def _tree(status: int, body: bytes) -> Any:
+    """The JSON of an answer. A good answer must be JSON or empty; an error's body may be anything."""
+    if not body.strip():
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as wrong:
+        if 200 <= status < 300:
+            raise Garbled(f"the answer is not JSON ({type(wrong).__name__})") from None
+        return None
+
+
+def _flat(headers: httpx.Headers) -> dict[str, str]:
+    """Headers with lower-case names; a repeated one joined by commas (RFC 9110, 5.3)."""
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _message(answer: Answer) -> str:
+    """GitHub's own words for a refusal (`message` and the first `errors`), or the first words of another body."""
+    if isinstance(answer.tree, dict):
+        details = answer.tree.get("errors")
+        words = [answer.tree.get("message")]
+        first = details[:3] if isinstance(details, list) else []
+        words.extend(item.get("message") if isinstance(item, dict) else item for item in first)
+        return "; ".join(str(word) for word in words if word)
+    if 300 <= answer.status < 400:
+        return "a redirect that is not followed"
+    return answer.body[:200].decode("utf-8", "replace")
+
+
+def _next_step(status: int, needed: str | None) -> str:
+    if status == 401:
+        return "Check that the token is right, not expired and not revoked."
+    if status == 403 and needed:
+        return f"The token needs {needed}; grant it, or wait if the run is still going."
+    if status == 404:
+        return "Check the name, and that the token may read this repository."
+    return ""
+
+
+def _transport(host: Host, *, keep_alive: int) -> httpx.HTTPTransport:
+    """A transport that checks certificates, knows no proxy and never tries twice."""
+    context = httpx.create_ssl_context(verify=True, trust_env=False)
+    if host.ca_file is not None:
+        context.load_verify_locations(cafile=host.ca_file)
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=keep_alive, keepalive_expiry=15.0)
+    return httpx.HTTPTransport(verify=context, trust_env=False, limits=limits, retries=0)

@@ -1,0 +1,51 @@
+"""Workflow files: read often, written by strangers, judged by nobody here. Fast, safe and cached by content."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from cicatrix.core.facts import Tree
+
+LARGEST = 524_288
+"""Bytes of the largest workflow file that is read (512 KiB); larger ones count as unreadable."""
+KEPT = 256
+"""Parsed files that are kept, the latest used."""
+
+_cache: OrderedDict[str, Tree | None] = OrderedDict()
+_lock = threading.Lock()
+
+
+def load_workflow(text: bytes) -> Tree | None:
+    """The workflow file as plain data, or None when it is no mapping, no YAML, or too large.
+
+    Callers share the result and must not change it. Aliases stay shared objects and may form cycles: whoever walks the
+    tree counts steps (`core/graph` does). Safe to call from several threads.
+    """
+    if len(text) > LARGEST:
+        return None
+    key = hashlib.sha256(text).hexdigest()
+    with _lock:
+        if key in _cache:
+            _cache.move_to_end(key)
+            return _cache[key]
+    tree = _parse(text)
+    with _lock:
+        _cache[key] = tree
+        while len(_cache) > KEPT:
+            _cache.popitem(last=False)
+    return tree
+
+
+def _parse(text: bytes) -> Tree | None:
+    try:
+        tree = YAML(typ="safe", pure=True).load(text.decode("utf-8-sig"))
+    except (YAMLError, ValueError, TypeError, OverflowError, AttributeError, KeyError, RecursionError):
+        # the parser raises more than its own errors on hostile input; every one of them means "unreadable"
+        return None
+    return tree if isinstance(tree, Mapping) else None

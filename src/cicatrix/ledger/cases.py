@@ -1,0 +1,89 @@
+"""Cases: one row a failed run, worked on by one claimer at a time. The epoch fences off whoever lost its lease."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, insert, or_, select, update
+
+from cicatrix.core.cases import ENDED, Case, CaseState, may_follow
+
+from . import rows
+from .errors import LedgerError, StaleEpoch
+from .tables import cases
+
+_ENDED = tuple(sorted(state.value for state in ENDED))
+
+
+def by_id(connection: Connection, case_id: str) -> Case | None:
+    found = connection.execute(select(cases).where(cases.c.id == case_id)).mappings().first()
+    return rows.case(found) if found else None
+
+
+def of_run(connection: Connection, host: str, repository_id: str, run_id: str) -> Case | None:
+    found = (
+        connection.execute(
+            select(cases).where(cases.c.host == host, cases.c.repository_id == repository_id, cases.c.run_id == run_id)
+        )
+        .mappings()
+        .first()
+    )
+    return rows.case(found) if found else None
+
+
+def due(connection: Connection, now: datetime, limit: int) -> tuple[Case, ...]:
+    """Open cases whose time has come and that nobody holds, longest due first."""
+    found = connection.execute(
+        select(cases)
+        .where(
+            cases.c.wake_at <= now,
+            cases.c.state.not_in(_ENDED),
+            or_(cases.c.lease_until.is_(None), cases.c.lease_until <= now),
+        )
+        .order_by(cases.c.wake_at, cases.c.id)
+        .limit(limit)
+    ).mappings()
+    return tuple(rows.case(row) for row in found)
+
+
+def opened(connection: Connection, case: Case) -> Case:
+    """Insert the case, or return the one that its run has already."""
+    known = of_run(connection, case.host, case.repository_id, case.run_id)
+    if known is not None:
+        return known
+    connection.execute(insert(cases).values(rows.case_values(case)))
+    return case
+
+
+def claim(connection: Connection, case_id: str, now: datetime, lease: timedelta) -> Case | None:
+    """Raise the epoch and take the lease; None when there is no such case or someone else holds it."""
+    done = connection.execute(
+        update(cases)
+        .where(cases.c.id == case_id, or_(cases.c.lease_until.is_(None), cases.c.lease_until <= now))
+        .values(epoch=cases.c.epoch + 1, lease_until=now + lease)
+    )
+    return by_id(connection, case_id) if done.rowcount == 1 else None
+
+
+def save(connection: Connection, case: Case) -> None:
+    """Store a claimed case and give its lease back.
+
+    Raises `StaleEpoch` when it was claimed again since, `LedgerError` for a step that the table of states does not
+    allow. An ended case may only go back to `deciding`, for a person's new request.
+    """
+    stored = by_id(connection, case.id)
+    if stored is None or stored.epoch != case.epoch:
+        raise StaleEpoch(
+            "The case was taken over while this step ran.",
+            f"case {case.id}: this step holds epoch {case.epoch}, the row {stored.epoch if stored else 'is gone'}.",
+            "Nothing was stored; the step that took over goes on.",
+        )
+    reopened = stored.state in ENDED and case.state is CaseState.DECIDING
+    if not may_follow(stored.state, case.state) and not reopened:
+        raise LedgerError(
+            "The case cannot go that way.",
+            f"case {case.id}: `{case.state.value}` does not follow `{stored.state.value}`.",
+            "This is a fault of Cicatrix: please report it with `cicatrix explain`'s output.",
+        )
+    values = rows.case_values(case) | {"lease_until": None}
+    connection.execute(update(cases).where(cases.c.id == case.id, cases.c.epoch == case.epoch).values(values))

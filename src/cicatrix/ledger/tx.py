@@ -1,0 +1,407 @@
+"""Writes: one transaction under the write lock. What it read cannot change before it commits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from cicatrix.core.cases import Case
+from cicatrix.core.operations import AttemptRow, AuditRow, Operation, OperationState, OutcomeRow
+
+from . import cases, entries, requests, rows, slots, story
+from .errors import OpenOperation
+from .requests import StoredRequest
+from .stops import DEPLOYMENT, ORGANISATION, REPOSITORY
+from .tables import (
+    flags,
+    identity_conflicts,
+    job_rerun_attempts,
+    kill_switches,
+    operations,
+    pacing,
+    rerun_outcomes,
+    texts,
+    workflow_action_audit,
+)
+from .view import View, states
+
+S = OperationState
+
+
+class Tx(View):
+    """A `View` that can also write. Made by `Ledger.write` and `Ledger.intend` only.
+
+    `now` is the transaction's one moment: every entry that it appends bears it.
+    """
+
+    def __init__(
+        self, connection: Connection, now: datetime, new_id: Callable[[], str], redact: Callable[[str], str]
+    ) -> None:
+        super().__init__(connection, now)
+        self._new_id = new_id
+        self._redact = redact
+        self._last: tuple[int, datetime | None] | None = None
+
+    # entries
+
+    def append(self, kind: str, data: Mapping[str, object]) -> int:
+        """Append an entry; its index. The only writer of entries and leaves.
+
+        `data` is JSON without floats; GitHub ids are strings, text of strangers and people is a commitment from `text`.
+        `schema`, `index`, `kind`, `at` (UTC) and `steppedBack` are added. To be found again, an entry names
+        `decisionId`, `operationId`, and `host`, `repositoryId`, `runId`.
+        Raises `TypeError` or `ValueError` for what an entry may not hold.
+        """
+        index, previous = self._last or entries.last(self._connection)
+        body = entries.body(index + 1, kind, self.now, previous, data)
+        entries.store(self._connection, index=index + 1, kind=kind, at=self.now, text=body, data=data)
+        self._last = (index + 1, self.now)
+        return index + 1
+
+    def text(self, clear: str) -> str:
+        """Commit to a text: it is redacted, salted and stored; SHA-256 in hex. The same text gives the same value."""
+        return entries.commit_text(self._connection, self._redact(clear), self._new_id(), self.now)
+
+    def erase_text(self, ref: str) -> bool:
+        """Forget the text and the salt behind a commitment; the entries that hold it still verify."""
+        done = self._connection.execute(
+            update(texts).where(texts.c.ref == ref).values(digest=None, salt=None, clear=None)
+        )
+        return done.rowcount == 1
+
+    # operations: an entry and its row, in one step
+
+    def record_intent(self, operation: Operation) -> Operation:
+        """Append `<kind>.intended` (the operation with the slots that `take_slots` took) and insert the operation.
+
+        Returns it with `intended_index`. Raises `OpenOperation` when the run has an open one.
+        """
+        index = self.append(
+            f"{operation.kind}.intended", story.intended(operation, self.slots_of(operation.id), self.text)
+        )
+        stored = replace(operation, intended_index=index)
+        self.insert_operation(stored)
+        return stored
+
+    def record_resent(self, operation_id: str, extra: Mapping[str, object] | None = None) -> Operation | None:
+        """DEFERRED -> SENT with entry `<kind>.resent`; None (and no entry) when it is not DEFERRED."""
+        operation = self.operation(operation_id)
+        if operation is None or operation.state is not S.DEFERRED:
+            return None
+        index = self.append(f"{operation.kind}.resent", self._about(operation, S.SENT, "", None, extra))
+        self.resend_operation(operation_id, self.now, index)
+        return self.operation(operation_id)
+
+    def record_state(
+        self,
+        operation_id: str,
+        state: OperationState,
+        *,
+        expected: Collection[OperationState],
+        event: str | None = None,
+        answer: str = "",
+        not_before: datetime | None = None,
+        extra: Mapping[str, object] | None = None,
+    ) -> int | None:
+        """Move an operation on with its entry `<kind>.<event>`; the entry's index.
+
+        `event` is the state's own word (`confirmed`, `refused`, `indeterminate`, `deferred`) unless it is `resolved`. A
+        REFUSED operation gives its slots back. None, and nothing written, when the operation is not in `expected`.
+        """
+        operation = self.operation(operation_id)
+        if operation is None or operation.state not in expected:
+            return None
+        index = self.append(
+            f"{operation.kind}.{event or state.value.lower()}",
+            self._about(operation, state, answer, not_before, extra),
+        )
+        self.settle_operation(
+            operation_id,
+            state,
+            expected=expected,
+            now=self.now,
+            answer=answer,
+            settled_index=index,
+            not_before=not_before,
+        )
+        if state is S.REFUSED:
+            self.free_slots(operation_id)
+        return index
+
+    # operations: rows alone
+
+    def insert_operation(self, operation: Operation) -> None:
+        """Raises `OpenOperation` when the run has an open one."""
+        try:
+            self._connection.execute(insert(operations).values(rows.operation_values(operation)))
+        except IntegrityError as error:
+            raise OpenOperation(
+                "The run has an open operation already.",
+                f"run {operation.run_id} of repository {operation.repository_id}: {error.orig}.",
+                "Wait until it is settled (`cicatrix tick`), then ask again.",
+            ) from error
+
+    def settle_operation(
+        self,
+        operation_id: str,
+        state: OperationState,
+        *,
+        expected: Collection[OperationState],
+        now: datetime,
+        answer: str = "",
+        settled_index: int | None = None,
+        not_before: datetime | None = None,
+    ) -> bool:
+        """Move the row on if it is in one of `expected`; whether it was. `answer` is redacted here."""
+        settled = state not in (S.SENT, S.DEFERRED)
+        done = self._connection.execute(
+            update(operations)
+            .where(operations.c.id == operation_id, operations.c.state.in_(states(expected)))
+            .values(
+                state=state.value,
+                answer=self._redact(answer),
+                not_before=not_before,
+                settled_at=now if settled else None,
+                settled_index=settled_index if settled else None,
+            )
+        )
+        return done.rowcount == 1
+
+    def resend_operation(self, operation_id: str, now: datetime, intended_index: int) -> None:
+        """DEFERRED -> SENT, one more send. Nothing happens to an operation that is not DEFERRED."""
+        self._connection.execute(
+            update(operations)
+            .where(operations.c.id == operation_id, operations.c.state == S.DEFERRED.value)
+            .values(
+                state=S.SENT.value,
+                sends=operations.c.sends + 1,
+                sent_at=now,
+                not_before=None,
+                intended_index=intended_index,
+            )
+        )
+
+    # slots and pacing
+
+    def take_slots(self, operation: Operation, *, limits: Mapping[str, tuple[int, int]]) -> bool:
+        """Take a slot in both scopes for every job named and every dependant; all or nothing.
+
+        `limits[shown name]` is (limit in the run, limit on the head SHA), each at most 5. False, and nothing taken,
+        when one does not fit. Raises `KeyError` for a job without limits.
+        """
+        return slots.take(self._connection, operation, limits, self.now)
+
+    def free_slots(self, operation_id: str) -> int:
+        """Give the operation's slots back; how many there were."""
+        return slots.free(self._connection, operation_id)
+
+    def take_pace(self, host: str, identity: str, now: datetime, interval: timedelta) -> datetime | None:
+        """Take the next write of this identity: None when it may go now, else the moment from which it may."""
+        key = (pacing.c.host == host, pacing.c.identity == identity)
+        next_at: datetime | None = self._connection.execute(select(pacing.c.next_at).where(*key)).scalar()
+        # a moment further away than one interval was written by a clock that ran ahead, and would block for as long
+        if next_at is not None and now < next_at <= now + interval:
+            return next_at
+        values = {"next_at": now + interval}
+        if next_at is None:
+            self._connection.execute(insert(pacing).values(host=host, identity=identity, **values))
+        else:
+            self._connection.execute(update(pacing).where(*key).values(values))
+        return None
+
+    # tables for people
+
+    def record_attempts(self, attempts: Iterable[AttemptRow]) -> None:
+        """Insert rows of `job_rerun_attempts`. Errors and answers in them are redacted here."""
+        values = [
+            rows.attempt_values(attempt)
+            | {"created_at": self.now, "github_error": self._redacted(attempt.github_error)}
+            for attempt in attempts
+        ]
+        if values:
+            self._connection.execute(insert(job_rerun_attempts), values)
+
+    def record_audit(self, row: AuditRow) -> None:
+        """Insert a row of `workflow_action_audit`; a later state is a new row."""
+        values = rows.audit_values(row) | {
+            "created_at": self.now,
+            "updated_at": self.now,
+            "error_message": self._redacted(row.error_message),
+        }
+        self._connection.execute(insert(workflow_action_audit).values(values))
+
+    def record_outcome(self, row: OutcomeRow) -> None:
+        """Insert a row of `rerun_outcomes`."""
+        self._connection.execute(insert(rerun_outcomes).values(rows.outcome_values(row) | {"created_at": self.now}))
+
+    # cases and requests
+
+    def open_case(self, case: Case) -> Case:
+        """Insert the case, or return the one that its run has already."""
+        return cases.opened(self._connection, case)
+
+    def claim_case(self, case_id: str, now: datetime, lease: timedelta) -> Case | None:
+        """Raise the epoch and take the lease; None when there is no such case or someone else holds it."""
+        return cases.claim(self._connection, case_id, now, lease)
+
+    def save_case(self, case: Case) -> None:
+        """Store a claimed case and give its lease back. Raises `StaleEpoch`, or `LedgerError` for a forbidden step."""
+        cases.save(self._connection, case)
+
+    def begin_request(self, request_id: str, request_hash: str, now: datetime, lease: timedelta) -> StoredRequest:
+        """Claim a request id, or learn why not; see `StoredRequest.state`."""
+        return requests.begin(self._connection, request_id, request_hash, now, lease)
+
+    def finish_request(self, request_id: str, response: str) -> None:
+        """Store the answer as JSON text; a stored one is never replaced."""
+        requests.finish(self._connection, request_id, response, self.now)
+
+    # stops
+
+    def set_flag(self, name: str, value: str | None) -> None:
+        """Set a flag; None removes it."""
+        self._connection.execute(delete(flags).where(flags.c.name == name))
+        if value is not None:
+            self._connection.execute(insert(flags).values(name=name, value=value, updated_at=self.now))
+
+    def set_kill_switch(self, scope: str, reason: str, principal: str, *, host: str = "", target: str = "") -> int:
+        """Stop writes in a scope, with entry `kill_switch.set`; its index. Setting it again replaces the reason.
+
+        `scope` is `deployment`, `organisation` (`target` = owner id) or `repository` (`target` = repository id).
+        """
+        _check_scope(scope, host, target)
+        told = self._redact(reason)
+        index = self.append("kill_switch.set", self._switch(scope, host, target, told, principal))
+        self._remove_switch(scope, host, target)
+        self._connection.execute(
+            insert(kill_switches).values(
+                scope=scope,
+                host=host,
+                target=target,
+                reason=told,
+                set_by=principal,
+                set_at=self.now,
+                ledger_index=index,
+            )
+        )
+        return index
+
+    def lift_kill_switch(
+        self, scope: str, reason: str, principal: str, *, host: str = "", target: str = ""
+    ) -> int | None:
+        """Allow writes in a scope again, with entry `kill_switch.lifted`; None when it was not set."""
+        _check_scope(scope, host, target)
+        if not self._remove_switch(scope, host, target):
+            return None
+        return self.append("kill_switch.lifted", self._switch(scope, host, target, self._redact(reason), principal))
+
+    def open_conflict(self, host: str, repository_id: str, run_id: str, run_attempt: int) -> str | None:
+        """Record an attempt by our App that no operation explains, with entry `identity.conflict`; the conflict's id.
+
+        None when this attempt was recorded before, resolved or not.
+        """
+        c = identity_conflicts.c
+        known = self._connection.execute(
+            select(c.id).where(
+                c.host == host, c.repository_id == repository_id, c.run_id == run_id, c.run_attempt == run_attempt
+            )
+        ).first()
+        if known is not None:
+            return None
+        conflict_id = self._new_id()
+        where: dict[str, object] = {"host": host, "repositoryId": repository_id, "runId": run_id}
+        index = self.append("identity.conflict", {"conflictId": conflict_id, "runAttempt": run_attempt, **where})
+        self._connection.execute(
+            insert(identity_conflicts).values(
+                id=conflict_id,
+                host=host,
+                repository_id=repository_id,
+                run_id=run_id,
+                run_attempt=run_attempt,
+                opened_at=self.now,
+                opened_index=index,
+            )
+        )
+        return conflict_id
+
+    def resolve_conflict(self, conflict_id: str, reason: str, principal: str) -> int | None:
+        """End a conflict, with entry `identity.resolved`; its index, or None when it is not open."""
+        c = identity_conflicts.c
+        found = self._connection.execute(
+            select(identity_conflicts).where(c.id == conflict_id, c.resolved_at.is_(None))
+        ).first()
+        if found is None:
+            return None
+        index = self.append(
+            "identity.resolved",
+            {
+                "conflictId": conflict_id,
+                "host": found.host,
+                "repositoryId": found.repository_id,
+                "runId": found.run_id,
+                "reason": self.text(reason),
+                "principal": self.text(principal),
+            },
+        )
+        self._connection.execute(
+            update(identity_conflicts).where(c.id == conflict_id).values(resolved_at=self.now, resolved_index=index)
+        )
+        return index
+
+    def _about(
+        self,
+        operation: Operation,
+        state: OperationState,
+        answer: str,
+        not_before: datetime | None,
+        extra: Mapping[str, object] | None,
+    ) -> dict[str, object]:
+        data: dict[str, object] = {
+            **(extra or {}),
+            "operationId": operation.id,
+            "decisionId": operation.decision_id,
+            "host": operation.host,
+            "repositoryId": operation.repository_id,
+            "runId": operation.run_id,
+            "state": state.value,
+        }
+        if answer:
+            data["answer"] = self.text(answer)
+        if not_before is not None:
+            data["notBefore"] = story.moment_text(not_before)
+        return data
+
+    def _switch(self, scope: str, host: str, target: str, reason: str, principal: str) -> dict[str, object]:
+        return {
+            "scope": scope,
+            "host": host,
+            "target": target,
+            "reason": self.text(reason),
+            "principal": self.text(principal),
+        }
+
+    def _remove_switch(self, scope: str, host: str, target: str) -> bool:
+        c = kill_switches.c
+        done = self._connection.execute(
+            delete(kill_switches).where(c.scope == scope, c.host == host, c.target == target)
+        )
+        return done.rowcount == 1
+
+    def _redacted(self, text: str | None) -> str | None:
+        return None if text is None else self._redact(text)
+
+
+def _check_scope(scope: str, host: str, target: str) -> None:
+    if scope == DEPLOYMENT:
+        complete = host == "" and target == ""
+    else:
+        complete = scope in (ORGANISATION, REPOSITORY) and host != "" and target != ""
+    if not complete:
+        raise ValueError(
+            f"kill switch scope {scope!r} with host {host!r} and target {target!r}: write `deployment` with neither, "
+            "or `organisation` or `repository` with both"
+        )

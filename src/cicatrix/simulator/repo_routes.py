@@ -1,0 +1,86 @@
+"""The repository itself, its pull requests and its files."""
+
+from __future__ import annotations
+
+from . import bodies
+from .bodies import Tree, stamp
+from .calls import Call, listed
+from .exchange import Response, json_response, not_found
+from .repository import SimPull, SimRepository, head_at
+
+
+def full_repository(call: Call, repo: SimRepository) -> Tree:
+    minimal = bodies.minimal_repository(call.api, call.web, repo.full_name, repo.id)
+    return bodies.full_repository(minimal, repo.default_branch, call.world.epoch)
+
+
+def _facts(call: Call, repo: SimRepository, pull: SimPull) -> Tree:
+    return {
+        "id": pull.id,
+        "number": pull.number,
+        "head_ref": pull.head_ref,
+        "head_sha": head_at(pull.heads, call.at),
+        "base_ref": pull.base_ref,
+        "base_sha": head_at(repo.branches[pull.base_ref], call.at),
+        "state": pull.state,
+        "auto_merge": pull.auto_merge,
+        "author": pull.author,
+        "title": f"Pull request {pull.number}",
+        "created_at": stamp(pull.created_at),
+        "merge_sha": None,
+    }
+
+
+def pull_minimal(call: Call, repo: SimRepository, pull: SimPull) -> Tree:
+    return bodies.pull_request_minimal(call.api, repo.full_name, repo.id, _facts(call, repo, pull))
+
+
+def pull_answer(call: Call, repo: SimRepository, text: str) -> Response:
+    pull = repo.pulls.get(int(text)) if text.isdigit() else None
+    if pull is None:
+        raise not_found("/pulls/pulls")
+    return call.marked(json_response(_pull_body(call, repo, pull)))
+
+
+def _pull_body(call: Call, repo: SimRepository, pull: SimPull) -> Tree:
+    base = full_repository(call, repo)
+    head: Tree | None = base
+    if pull.head_repository is None:
+        head = None
+        call.oddities = (*call.oddities, "deleted_fork")
+    elif pull.fork:
+        head_id = bodies.numeric_id(pull.head_repository)
+        minimal = bodies.minimal_repository(call.api, call.web, pull.head_repository, head_id, fork=True)
+        head = bodies.full_repository(minimal, repo.default_branch, call.world.epoch)
+    facts = _facts(call, repo, pull)
+    return bodies.pull_request(call.api, call.web, facts, base_repository=base, head_repository=head)
+
+
+def pulls(call: Call, repo: SimRepository) -> Response:
+    """Open ones unless `state` says otherwise, newest first; `head` is `owner:branch`."""
+    state = call.values.get("state", "open")
+    found = [p for p in repo.pulls.values() if state in ("all", p.state)]
+    if "head" in call.values:
+        owner, _, ref = call.values["head"].partition(":")
+        found = [p for p in found if p.head_ref == ref and (p.head_repository or "").startswith(f"{owner}/")]
+    found.sort(key=lambda p: p.number, reverse=True)
+    return call.marked(listed(call, found, None, lambda p: _pull_body(call, repo, p)))
+
+
+def contents(call: Call, repo: SimRepository, path: str) -> Response:
+    """A file in base64, or the files of a folder."""
+    ref = call.values.get("ref") or repo.default_branch
+    text = repo.find_file(path, ref, call.at)
+    if text is not None:
+        return json_response(bodies.content_file(call.api, call.web, repo.full_name, path=path, ref=ref, text=text))
+    prefix = f"{path}/" if path else ""
+    names = sorted({p for p, _ in repo.files if p.startswith(prefix) and "/" not in p.removeprefix(prefix)})
+    inside = [(name, repo.find_file(name, ref, call.at)) for name in names]
+    files = [
+        bodies.content_file(call.api, call.web, repo.full_name, path=name, ref=ref, text=found)
+        for name, found in inside
+        if found is not None
+    ]
+    if not files:
+        raise not_found("/repos/contents")
+    return json_response(bodies.directory(files))

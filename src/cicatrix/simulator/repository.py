@@ -1,0 +1,361 @@
+"""A repository of the simulated GitHub: files, workflows, pull requests, branches, runs, checks of other Apps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from .specs import JobSpec, Outcomes, SimulatorError, leaves
+from .state import AttemptPlan, Execution, RunAttempt, RunState, build_attempt
+from .workflow_file import workflow_text
+
+if TYPE_CHECKING:
+    from .world import World
+
+Heads = list[tuple[datetime, str]]
+"""When a ref began to point where, oldest first."""
+
+
+def head_at(heads: Heads, at: datetime) -> str:
+    """Where the ref pointed at that time; its first commit before that."""
+    return next((sha for since, sha in reversed(heads) if since <= at), heads[0][1])
+
+
+@dataclass(slots=True, kw_only=True)
+class SimPull:
+    """A pull request. `close()` closes it; `auto_merge` may be set at any time."""
+
+    id: int
+    number: int
+    head_ref: str
+    base_ref: str
+    head_repository: str | None
+    """None when the fork was deleted."""
+    fork: bool
+    author: str
+    auto_merge: bool
+    state: str
+    created_at: datetime
+    heads: Heads
+
+    @property
+    def head_sha(self) -> str:
+        return self.heads[-1][1]
+
+    def close(self) -> None:
+        self.state = "closed"
+
+
+@dataclass(slots=True, kw_only=True)
+class SimWorkflow:
+    id: int
+    path: str
+    name: str
+    jobs: tuple[JobSpec, ...]
+    made_at: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class ForeignCheck:
+    """A check run of an App that is not GitHub Actions."""
+
+    id: int
+    name: str
+    head_sha: str
+    app_slug: str
+    status: str
+    conclusion: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SimRun:
+    """A run, as a test holds it."""
+
+    world: World
+    state: RunState
+
+    @property
+    def id(self) -> int:
+        return self.state.id
+
+    @property
+    def head_sha(self) -> str:
+        return self.state.head_sha
+
+    @property
+    def attempt(self) -> int:
+        """The newest attempt there is."""
+        return self.state.last.number
+
+    @property
+    def ends_at(self) -> datetime:
+        """When the newest attempt will be, or was, completed."""
+        return self.state.ends_at
+
+    @property
+    def conclusion(self) -> str | None:
+        return self.state.last.conclusion_at(self.world.now)
+
+    def finish(self) -> SimRun:
+        """Moves the world's time to the end of the newest attempt, when that is still to come."""
+        missing = (self.ends_at - self.world.now).total_seconds()
+        if missing > 0:
+            self.world.advance(missing)
+        return self
+
+    def job(self, name: str, attempt: int | None = None) -> Execution:
+        """The execution with this shown name: the newest one, or that of one attempt."""
+        if attempt is None:
+            return self.state.last.latest[name]
+        return next(e for e in self.state.attempts[attempt - 1].executions if e.name == name)
+
+
+@dataclass(slots=True)
+class SimRepository:
+    """Made by `World.repository`. Every verb may be called at any time; what it makes exists from then on."""
+
+    world: World
+    full_name: str
+    id: int
+    default_branch: str
+    files: dict[tuple[str, str | None], bytes] = field(default_factory=dict)
+    workflows: dict[str, SimWorkflow] = field(default_factory=dict)
+    pulls: dict[int, SimPull] = field(default_factory=dict)
+    branches: dict[str, Heads] = field(default_factory=dict)
+    runs: list[RunState] = field(default_factory=list)
+    checks: list[ForeignCheck] = field(default_factory=list)
+
+    def file(self, path: str, text: str | bytes, ref: str | None = None) -> None:
+        """Puts a file under one ref (branch or SHA), or under every ref."""
+        self.files[(path, ref)] = text.encode() if isinstance(text, str) else text
+
+    def remove_file(self, path: str) -> None:
+        for key in [k for k in self.files if k[0] == path]:
+            del self.files[key]
+
+    def find_file(self, path: str, ref: str | None, at: datetime) -> bytes | None:
+        """The file as the contents API finds it; without a ref on the default branch."""
+        wanted = ref or self.default_branch
+        candidates: list[str | None] = [wanted, wanted.removeprefix("refs/heads/")]
+        if candidates[-1] in self.branches:
+            candidates.append(head_at(self.branches[candidates[-1] or ""], at))
+        candidates.append(None)
+        return next((self.files[(path, c)] for c in candidates if (path, c) in self.files), None)
+
+    def workflow(
+        self,
+        path: str,
+        jobs: Sequence[JobSpec],
+        *,
+        on: str | Sequence[str] = "pull_request",
+        name: str | None = None,
+    ) -> SimWorkflow:
+        """Adds a workflow and writes its file, and those of the reusable workflows that it calls."""
+        shown = name or path.rpartition("/")[2].rpartition(".")[0]
+        leaves(jobs)
+        self.file(path, workflow_text(shown, on, jobs))
+        self._write_reusable(jobs)
+        existing = self.workflows.get(path)
+        workflow = SimWorkflow(
+            id=existing.id if existing else self.world.next_id("workflow"),
+            path=path,
+            name=shown,
+            jobs=tuple(jobs),
+            made_at=self.world.now,
+        )
+        self.workflows[path] = workflow
+        return workflow
+
+    def _write_reusable(self, jobs: Sequence[JobSpec]) -> None:
+        for job in jobs:
+            if job.uses is None:
+                continue
+            text = workflow_text(job.id, "workflow_call", job.jobs)
+            if job.uses.startswith("./"):
+                self.file(job.uses[2:], text)
+            else:
+                where, _, _ = job.uses.partition("@")
+                owner, name, path = (*where.split("/", 2), "", "")[:3]
+                other = self.world.find_repository(f"{owner}/{name}")
+                if other is not None:
+                    other.file(path, text)
+            self._write_reusable(job.jobs)
+
+    def branch(self, name: str) -> str:
+        """The branch's head SHA; the branch is made when it is not there."""
+        if name not in self.branches:
+            self.branches[name] = [(self.world.now, self.world.next_sha())]
+        return self.branches[name][-1][1]
+
+    def pull_request(
+        self,
+        number: int,
+        *,
+        head_branch: str = "change",
+        base_branch: str | None = None,
+        fork: bool = False,
+        fork_deleted: bool = False,
+        auto_merge: bool = False,
+        state: str = "open",
+        author: str = "contributor",
+    ) -> SimPull:
+        """Opens a pull request with a fresh head commit. A fork's is `<author>/<name of the repository>`."""
+        is_fork = fork or fork_deleted
+        home = f"{author}/{self.full_name.partition('/')[2]}" if is_fork else self.full_name
+        sha = self.world.next_sha()
+        heads: Heads = [(self.world.now, sha)]
+        if not is_fork:
+            heads = self.branches[head_branch] = self.branches.get(head_branch, heads)
+        pull = SimPull(
+            id=self.world.next_id("pull"),
+            number=number,
+            head_ref=head_branch,
+            base_ref=base_branch or self.default_branch,
+            head_repository=None if fork_deleted else home,
+            fork=is_fork,
+            author=author,
+            auto_merge=auto_merge,
+            state=state,
+            created_at=self.world.now,
+            heads=heads,
+        )
+        self.branch(pull.base_ref)
+        self.pulls[number] = pull
+        return pull
+
+    def push(self, target: SimPull | int | str) -> str:
+        """A new commit on a pull request (itself or its number) or on a branch; answers its SHA. Starts no run."""
+        sha = self.world.next_sha()
+        if isinstance(target, str):
+            self.branch(target)
+            self.branches[target].append((self.world.now, sha))
+            return sha
+        pull = self.pulls[target] if isinstance(target, int) else target
+        pull.heads.append((self.world.now, sha))
+        return sha
+
+    def check_run(
+        self,
+        sha: str,
+        name: str,
+        app_slug: str,
+        conclusion: str | None = "success",
+        *,
+        status: str | None = None,
+    ) -> ForeignCheck:
+        """A check of another App on a commit; without a conclusion it is still in progress."""
+        check = ForeignCheck(
+            id=self.world.next_id("job"),
+            name=name,
+            head_sha=sha,
+            app_slug=app_slug,
+            status=status or ("completed" if conclusion else "in_progress"),
+            conclusion=conclusion,
+            at=self.world.now,
+        )
+        self.checks.append(check)
+        return check
+
+    def run(
+        self,
+        workflow_path: str,
+        *,
+        pull_request: SimPull | int | None = None,
+        branch: str | None = None,
+        event: str | None = None,
+        head_sha: str | None = None,
+        created_at: datetime | None = None,
+        finished: bool = False,
+        outcomes: Outcomes | None = None,
+        conclusion: str | None = None,
+        retriable: bool = True,
+        actor: str = "contributor",
+    ) -> SimRun:
+        """Starts a run of a workflow, for a pull request or on a branch.
+
+        It progresses with the world's time; with `finished` it began early enough to be over just now.
+        `outcomes` replaces, by shown job name or job id, what the workflow's jobs come to in this run.
+        `conclusion` makes a run without jobs (`startup_failure`, `action_required`).
+        `retriable=False` is a run that GitHub will not retry.
+        """
+        workflow = self.workflows.get(workflow_path)
+        if workflow is None:
+            raise SimulatorError(
+                f"{self.full_name} has no workflow {workflow_path!r}; it has "
+                f"{', '.join(sorted(self.workflows)) or 'none'}"
+            )
+        pull = self.pulls[pull_request] if isinstance(pull_request, int) else pull_request
+        if pull is None and branch is None:
+            branch = self.default_branch
+        sha = head_sha or (pull.head_sha if pull else self.branch(branch or self.default_branch))
+        opened = leaves(workflow.jobs, outcomes) if conclusion is None else ()
+        state = RunState(
+            id=self.world.next_id("run"),
+            repository=self.full_name,
+            repository_id=self.id,
+            workflow_id=workflow.id,
+            path=workflow.path,
+            workflow_name=workflow.name,
+            event=event or ("pull_request" if pull else "push"),
+            head_sha=sha,
+            head_branch=pull.head_ref if pull else branch,
+            head_repository=pull.head_repository if pull else self.full_name,
+            run_number=sum(1 for r in self.runs if r.workflow_id == workflow.id) + 1,
+            check_suite_id=self.world.next_id("suite"),
+            created_at=created_at or self.world.now,
+            actor=pull.author if pull else actor,
+            pull_request=pull.number if pull else None,
+            fork=bool(pull and pull.fork),
+            leaves=opened,
+            referenced=tuple(self._referenced(workflow.jobs, sha, pull)),
+            retriable=retriable and conclusion is None,
+        )
+        self._first_attempt(state, conclusion)
+        if finished and created_at is None:
+            length = state.ends_at - state.created_at
+            state.created_at = self.world.now - length - timedelta(seconds=1)
+            state.attempts.clear()
+            self._first_attempt(state, conclusion)
+        self.runs.append(state)
+        self.world.register_run(self, state)
+        return SimRun(self.world, state)
+
+    def _first_attempt(self, state: RunState, conclusion: str | None) -> None:
+        if conclusion is not None:
+            state.attempts.append(
+                RunAttempt(
+                    number=1,
+                    started_at=state.created_at,
+                    triggering_login=state.actor,
+                    executions=[],
+                    latest={},
+                    conclusion=conclusion,
+                )
+            )
+            return
+        plan = AttemptPlan(
+            number=1,
+            at=state.created_at,
+            login=state.actor,
+            fresh=frozenset(leaf.name for leaf in state.leaves),
+            copy_untouched=False,
+            collapse_skipped=self.world.skipped_shown == "collapsed",
+        )
+        state.attempts.append(build_attempt(state, plan, lambda: self.world.next_id("job")))
+
+    def _referenced(self, jobs: Sequence[JobSpec], sha: str, pull: SimPull | None) -> Sequence[tuple[str, str]]:
+        found: list[tuple[str, str]] = []
+        ref = f"refs/pull/{pull.number}/merge" if pull else f"refs/heads/{self.default_branch}"
+        for job in jobs:
+            if job.uses is None:
+                continue
+            if job.uses.startswith("./"):
+                found.append((f"{self.full_name}/{job.uses[2:]}@{ref}", sha))
+            else:
+                other = self.world.find_repository("/".join(job.uses.split("/")[:2]))
+                found.append((job.uses, other.branch(other.default_branch) if other else "0" * 39 + "1"))
+            found.extend(self._referenced(job.jobs, sha, pull))
+        return list(dict.fromkeys(found))

@@ -1,0 +1,110 @@
+"""Which endpoint answers which path, and which right it asks for."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from . import auth, bodies, check_routes, identity_routes, reruns, run_routes
+from .calls import Call, listed
+from .exchange import Refusal, Response, json_response, not_found
+from .repo_routes import contents, full_repository, pull_answer, pulls
+from .repository import SimRepository
+
+
+def answer(call: Call) -> Response:
+    """The endpoint's answer; raises Refusal for everything else."""
+    method = call.request.method
+    parts = [unquote(p) for p in call.request.path.strip("/").split("/")]
+    match (method, *parts):
+        case (_, "repos", owner, name, *rest):
+            return _repository(call, f"{owner}/{name}", tuple(rest))
+        case ("GET", "user"):
+            return identity_routes.user(call)
+        case ("GET", "rate_limit"):
+            return identity_routes.rate_limit(call)
+        case ("GET", "app"):
+            app = identity_routes.app(call)
+            return json_response(bodies.integration(call.api, call.web, app, call.world.epoch))
+        case ("GET", "app", "installations", number):
+            return identity_routes.installation(call, number)
+        case ("POST", "app", "installations", number, "access_tokens"):
+            return identity_routes.access_token(call, number)
+    raise not_found()
+
+
+def _repository(call: Call, full_name: str, rest: tuple[str, ...]) -> Response:
+    repo = call.world.find_repository(full_name)
+    if rest == ("installation",) and call.request.method == "GET":
+        return identity_routes.installation_of(call, full_name, repo)
+    if call.principal is None:
+        raise auth.bad_credentials()
+    if repo is None or not call.principal.may_see(repo.full_name):
+        raise not_found("/repos/repos")
+    match (call.request.method, *rest):
+        case ("GET",):
+            call.need("metadata")
+            return json_response(full_repository(call, repo))
+        case ("GET", "pulls"):
+            call.need("pull_requests")
+            return pulls(call, repo)
+        case ("GET", "pulls", number):
+            call.need("pull_requests")
+            return pull_answer(call, repo, number)
+        case ("GET", "contents", *path):
+            call.need("contents")
+            return contents(call, repo, "/".join(path))
+        case ("GET", "commits", *ref, "check-runs") if ref:
+            call.need("checks")
+            return check_routes.check_runs(call, repo, "/".join(ref))
+        case ("GET", "check-runs", number):
+            call.need("checks")
+            return check_routes.check_run(call, repo, number)
+        case ("GET", "check-runs", number, "annotations"):
+            call.need("checks")
+            return check_routes.check_annotations(call, repo, number)
+        case (_, "actions", *deeper):
+            return _actions(call, repo, tuple(deeper))
+    raise not_found()
+
+
+def _actions(call: Call, repo: SimRepository, rest: tuple[str, ...]) -> Response:
+    docs = "/actions/workflow-runs"
+    call.need("actions", "write" if call.request.method == "POST" else "read", docs)
+    match (call.request.method, *rest):
+        case ("GET", "runs"):
+            return run_routes.runs(call, repo, repo.runs)
+        case ("GET", "runs", run):
+            state = run_routes.find_run(call, repo, run)
+            return run_routes.run_answer(call, repo, state, state.attempt_at(call.at))
+        case ("GET", "runs", run, "jobs"):
+            return run_routes.jobs_of_run(call, run_routes.find_run(call, repo, run))
+        case ("GET", "runs", run, "attempts", number):
+            state = run_routes.find_run(call, repo, run)
+            return run_routes.run_answer(call, repo, state, run_routes.find_attempt(call, state, number))
+        case ("GET", "runs", run, "attempts", number, "jobs"):
+            state = run_routes.find_run(call, repo, run)
+            attempt = run_routes.find_attempt(call, state, number)
+            return run_routes.jobs(call, [(state, e) for e in attempt.executions])
+        case ("POST", "runs", run, ("rerun" | "rerun-failed-jobs") as verb):
+            return run_routes.rerun(call, run_routes.find_run(call, repo, run), verb, None)
+        case ("POST", "runs", run, "cancel"):
+            state = run_routes.find_run(call, repo, run)
+            if not reruns.cancel_run(call.world, state, login=call.login, call=call.seq):
+                raise Refusal(409, "Cannot cancel a workflow run that is completed.", docs=docs)
+            return json_response({}, status=202)
+        case ("GET", "jobs", number):
+            return run_routes.job(call, repo, number)
+        case ("GET", "jobs", number, "logs"):
+            return run_routes.log_link(call, repo, number)
+        case ("POST", "jobs", number, "rerun"):
+            state, execution = run_routes.find_job(call, repo, number)
+            return run_routes.rerun(call, state, reruns.ONE, execution.leaf.name)
+        case ("GET", "workflows"):
+            items = [run_routes.workflow_body(call, repo, path) for path in repo.workflows]
+            return listed(call, items, "workflows", lambda item: item)
+        case ("GET", "workflows", name):
+            return json_response(run_routes.workflow_body(call, repo, run_routes.workflow_path(repo, name)))
+        case ("GET", "workflows", name, "runs"):
+            path = run_routes.workflow_path(repo, name)
+            return run_routes.runs(call, repo, [r for r in repo.runs if r.path == path])
+    raise not_found()

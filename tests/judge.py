@@ -1,0 +1,345 @@
+"""Judges exchanges by GitHub's own published description: openapi-core on a slice of it, and a few checks beside it.
+
+The slice lies in `../shared/data` beside the project's root and is never copied. Without it nothing is judged, and
+the summary says so. Each distinct exchange (method, path template, query keys, JSON structure of both bodies, enum
+values, status) is judged once a run; repeats are counted. Two kinds are exempt: exchanges that a fault switch has
+spoilt on purpose, and log hosts, which the description does not cover.
+
+What the slice leaves open is checked here: unknown query parameters; a status that an operation does not list
+(401, 403, 404, 422, 429, ...) must carry GitHub's error object (schema `basic-error`); a redirect must say where to.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+import httpx
+from jsonschema import Draft7Validator
+from openapi_core import OpenAPI
+from openapi_core.exceptions import OpenAPIError
+from openapi_core.testing import MockRequest, MockResponse
+
+ROOT = Path(__file__).resolve().parents[1]
+SLICE = ROOT.parent / "shared" / "data" / "github-openapi-slice.json"
+
+OUTSIDE: Mapping[str, str] = {}
+"""`METHOD /path/template` -> GitHub's page, for paths we use that the slice lacks. May only shrink; it is empty."""
+
+VARYING = b"0123456789abcdef"
+"""Bytes that ids, times and SHAs are made of. What is left of a body once they are gone tells its shape well enough
+to know an exchange again without reading it (`test_judge.py` shows that no two enum values become one)."""
+
+SLASHED = {"path": ".+", "ref": ".+"}
+"""Path parameters whose values hold slashes of their own."""
+_DATE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$")
+_SHAPELESS = re.compile(r"[0-9a-f]{40}|\d+")
+
+
+class Judge:
+    """One for a whole test run. `violations` grows; `take()` empties it; `summary()` is for the end."""
+
+    def __init__(self, slice_file: Path = SLICE) -> None:
+        self.active = slice_file.is_file()
+        self.distinct = 0
+        self.repeats = 0
+        self.faults = 0
+        self.log_host = 0
+        self.unlisted = 0
+        """Distinct exchanges whose status the operation does not list, judged as GitHub's error object instead."""
+        self.violations: list[str] = []
+        self._lock = threading.Lock()
+        self._known: set[int] = set()
+        self._structures: set[int] = set()
+        self._templates: dict[tuple[str, str], str | None] = {}
+        self._openapi: OpenAPI | None = None
+        self._tree: dict[str, Any] = {}
+        if self.active:
+            self._tree = json.loads(slice_file.read_text(encoding="utf-8"))
+            self._patterns = _patterns(self._tree)
+            self._enums = frozenset(_enum_properties(self._tree))
+
+    def observe(
+        self,
+        method: str,
+        path: str,
+        query: str,
+        request_headers: Mapping[str, str],
+        request_body: bytes,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        fault: bool = False,
+        log_host: bool = False,
+    ) -> None:
+        """Judges one exchange. Header names of the request and of the answer may be in any case."""
+        if not self.active:
+            return
+        with self._lock:
+            if fault or log_host:
+                self.faults += fault
+                self.log_host += log_host and not fault
+                return
+            asked = {name.lower(): value for name, value in request_headers.items()}
+            signed = "authorization" in asked
+            quick = hash(
+                (
+                    method,
+                    _SHAPELESS.sub("0", path),
+                    _SHAPELESS.sub("0", query),
+                    signed,
+                    asked.get("content-type"),
+                    request_body.translate(None, VARYING),
+                    status,
+                    body.translate(None, VARYING),
+                )
+            )
+            if quick in self._known:
+                self.repeats += 1
+                return
+            self._known.add(quick)
+            answered = {name.lower(): value for name, value in headers.items()}
+            self._look_closer(method, path, query, asked, request_body, status, answered, body)
+
+    def observe_httpx(self, response: httpx.Response) -> None:
+        """For `httpx.Client(event_hooks={"response": [judge.observe_httpx]})`; reads the answer."""
+        request = response.request
+        response.read()
+        self.observe(
+            request.method,
+            request.url.raw_path.partition(b"?")[0].decode(),
+            request.url.query.decode(),
+            request.headers,
+            request.read(),
+            response.status_code,
+            response.headers,
+            response.content,
+        )
+
+    def take(self) -> list[str]:
+        """The violations since the last time."""
+        with self._lock:
+            found, self.violations = self.violations, []
+            return found
+
+    def counts(self) -> dict[str, int]:
+        """The figures of the summary, for adding up over worker processes."""
+        names = ("distinct", "repeats", "faults", "log_host", "unlisted")
+        return {name: int(getattr(self, name)) for name in names}
+
+    # --- one exchange ---
+
+    def _look_closer(
+        self,
+        method: str,
+        path: str,
+        query: str,
+        asked: Mapping[str, str],
+        request_body: bytes,
+        status: int,
+        answered: Mapping[str, str],
+        body: bytes,
+    ) -> None:
+        template = self._template(method, path)
+        pairs = parse_qsl(query, keep_blank_values=True)
+        structure = hash(
+            (
+                method,
+                template or path,
+                tuple(sorted((k, v if k in self._enums else "") for k, v in pairs)),
+                "authorization" in asked,
+                self._shape(_json(request_body)),
+                status,
+                self._shape(_json(body)),
+            )
+        )
+        if structure in self._structures:
+            self.repeats += 1
+            return
+        self._structures.add(structure)
+        self.distinct += 1
+        line = f"{method} {path}{'?' + query if query else ''} -> {status}"
+        if template is None:
+            if f"{method} {_SHAPELESS.sub('0', path)}" not in OUTSIDE:
+                self.violations.append(f"{line}: path is outside GitHub's description")
+            return
+        operation = self._tree["paths"][template][method.lower()]
+        self._judge_query(line, template, operation, pairs)
+        request = _request(method, path, template, pairs, asked, request_body)
+        refused_stranger = status == 401 and "authorization" not in asked
+        if not refused_stranger and status not in (400, 422):
+            self._judge_request(line, request)
+        self._judge_response(line, operation, request, status, answered, body)
+
+    def _template(self, method: str, path: str) -> str | None:
+        key = (method, _SHAPELESS.sub("0", path))
+        if key not in self._templates:
+            self._templates[key] = next(
+                (
+                    template
+                    for template, pattern in self._patterns
+                    if pattern.fullmatch(path) and method.lower() in self._tree["paths"][template]
+                ),
+                None,
+            )
+        return self._templates[key]
+
+    def _judge_query(
+        self, line: str, template: str, operation: Mapping[str, Any], pairs: list[tuple[str, str]]
+    ) -> None:
+        listed = (*operation.get("parameters", ()), *self._tree["paths"][template].get("parameters", ()))
+        known = {p["name"] for p in (self._resolved(p) for p in listed) if p["in"] == "query"}
+        for name, _ in pairs:
+            if name not in known:
+                self.violations.append(f"{line}: unknown query parameter {name!r}; known are {sorted(known)}")
+
+    def _resolved(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
+        if "$ref" not in node:
+            return node
+        target: Any = self._tree
+        for part in str(node["$ref"]).removeprefix("#/").split("/"):
+            target = target[part]
+        return dict(target)
+
+    def _judge_request(self, line: str, request: MockRequest) -> None:
+        try:
+            self._api().validate_request(request)
+        except OpenAPIError as problem:
+            self.violations.append(f"{line}: request: {_explained(problem)}")
+
+    def _judge_response(
+        self,
+        line: str,
+        operation: Mapping[str, Any],
+        request: MockRequest,
+        status: int,
+        answered: Mapping[str, str],
+        body: bytes,
+    ) -> None:
+        if status in (301, 302, 307) and not answered.get("location"):
+            self.violations.append(f"{line}: a redirect without Location")
+        if status == 304 and body:
+            self.violations.append(f"{line}: a 304 with a body")
+        if str(status) not in operation["responses"]:
+            self._judge_unlisted(line, status, body)
+            return
+        kind = answered.get("content-type", "").partition(";")[0]
+        if status in (204, 301, 302, 304, 307):
+            return
+        try:
+            self._api().validate_response(request, MockResponse(body, status, dict(answered), kind))
+        except OpenAPIError as problem:
+            self.violations.append(f"{line}: answer: {_explained(problem)}")
+
+    def _judge_unlisted(self, line: str, status: int, body: bytes) -> None:
+        if status in (304, 204):
+            return
+        self.unlisted += 1
+        if status < 400:
+            self.violations.append(f"{line}: the operation has no such answer")
+            return
+        tree = _json(body)
+        schema = self._tree["components"]["schemas"]["basic-error"]
+        problems = [e.message for e in Draft7Validator(schema).iter_errors(tree)]
+        if not isinstance(tree, dict) or "message" not in tree:
+            problems.append("not GitHub's error object (message, documentation_url)")
+        self.violations += [f"{line}: error body: {problem}" for problem in problems]
+
+    def _api(self) -> OpenAPI:
+        if self._openapi is None:
+            self._openapi = OpenAPI.from_dict(self._tree)
+        return self._openapi
+
+    def _shape(self, tree: Any, name: str = "") -> Any:
+        """The JSON's structure as something hashable: names, kinds of values, and the values of enums."""
+        if isinstance(tree, dict):
+            return tuple((key, self._shape(value, key)) for key, value in sorted(tree.items()))
+        if isinstance(tree, list):
+            return ("list", frozenset(self._shape(value, name) for value in tree))
+        if isinstance(tree, str):
+            if name in self._enums:
+                return tree
+            if _DATE.match(tree):
+                return "date"
+            return "url" if tree.startswith("http") else "text"
+        return type(tree).__name__
+
+
+def summary(counts: Mapping[str, int], *, active: bool) -> str:
+    """One sentence for the end of a test run."""
+    if not active:
+        return "GitHub's description is not beside the project (../shared/data): no exchange was judged."
+    return (
+        f"{counts['distinct']} distinct exchanges judged by GitHub's description ({counts['unlisted']} of them with a "
+        f"status that it does not list, judged as its error object), {counts['repeats']} repeats; exempt: "
+        f"{counts['faults']} spoilt by a fault switch, {counts['log_host']} with a log host."
+    )
+
+
+def _patterns(tree: Mapping[str, Any]) -> list[tuple[str, re.Pattern[str]]]:
+    """Path templates as patterns, those with more fixed parts first."""
+    made = []
+    for template in tree["paths"]:
+        pattern = re.sub(r"\\{(\w+)\\}", lambda m: f"(?P<{m[1]}>{SLASHED.get(m[1], '[^/]+')})", re.escape(template))
+        made.append((template, re.compile(pattern)))
+    return sorted(made, key=lambda pair: (pair[0].count("{"), -len(pair[0])))
+
+
+def _enum_properties(node: Any, name: str = "") -> set[str]:
+    """Names of all properties and parameters that have an enum anywhere in the description."""
+    found: set[str] = set()
+    if isinstance(node, dict):
+        if "enum" in node:
+            found.add(name)
+        for key, value in node.items():
+            found |= _enum_properties(value, node["name"] if key == "schema" and "name" in node else key)
+    elif isinstance(node, list):
+        for value in node:
+            found |= _enum_properties(value, name)
+    return found
+
+
+def _request(
+    method: str, path: str, template: str, pairs: list[tuple[str, str]], asked: Mapping[str, str], body: bytes
+) -> MockRequest:
+    pattern = re.sub(r"\\{(\w+)\\}", lambda m: f"(?P<{m[1]}>{SLASHED.get(m[1], '[^/]+')})", re.escape(template))
+    found = re.fullmatch(pattern, path)
+    values = found.groupdict() if found else {}
+    flat = template
+    for key, value in values.items():
+        flat = flat.replace(f"{{{key}}}", quote(value, safe="%"))
+    return MockRequest(
+        "https://api.github.com",
+        method,
+        flat,
+        args=dict(pairs),
+        headers=dict(asked),
+        data=body,
+        content_type=asked.get("content-type", "").partition(";")[0],
+    )
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body) if body else None
+    except ValueError:
+        return "not JSON"
+
+
+def _explained(problem: BaseException) -> str:
+    """The whole chain of causes in one line: openapi-core keeps the useful part at its end."""
+    parts = []
+    at: BaseException | None = problem
+    while at is not None:
+        parts.append(str(at))
+        details = getattr(at, "schema_errors", None)
+        if details:
+            parts += [f"{'/'.join(str(p) for p in e.absolute_path)}: {e.message[:200]}" for e in list(details)[:5]]
+        at = at.__cause__
+    return " | ".join(dict.fromkeys(p for p in parts if p))

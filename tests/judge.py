@@ -15,6 +15,7 @@ import json
 import re
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -35,10 +36,34 @@ VARYING = b"0123456789abcdef"
 """Bytes that ids, times and SHAs are made of. What is left of a body once they are gone tells its shape well enough
 to know an exchange again without reading it (`test_judge.py` shows that no two enum values become one)."""
 
+SEARCH_DATE = re.compile(r"^([<>]=?)?[\dT:Z+-]+$|^(\*|[\dT:Z+-]+)\.\.(\*|[\dT:Z+-]+)$")
+"""`created` of a list of runs: a date-time in the description's types, search syntax in its prose
+(https://docs.github.com/en/search-github/getting-started-with-searching-on-github/understanding-the-search-syntax)."""
+
 SLASHED = {"path": ".+", "ref": ".+"}
 """Path parameters whose values hold slashes of their own."""
 _DATE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$")
 _SHAPELESS = re.compile(r"[0-9a-f]{40}|\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    method: str
+    path: str
+    query: str
+    asked: Mapping[str, str]
+    request_body: bytes
+    status: int
+    answered: Mapping[str, str]
+    body: bytes
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        return parse_qsl(self.query, keep_blank_values=True)
+
+    @property
+    def line(self) -> str:
+        return f"{self.method} {self.path}{'?' + self.query if self.query else ''} -> {self.status}"
 
 
 class Judge:
@@ -60,7 +85,7 @@ class Judge:
         self._openapi: OpenAPI | None = None
         self._tree: dict[str, Any] = {}
         if self.active:
-            self._tree = json.loads(slice_file.read_text(encoding="utf-8"))
+            self._tree = _readable(json.loads(slice_file.read_text(encoding="utf-8")))
             self._patterns = _patterns(self._tree)
             self._enums = frozenset(_enum_properties(self._tree))
 
@@ -69,12 +94,12 @@ class Judge:
         method: str,
         path: str,
         query: str,
+        *,
         request_headers: Mapping[str, str],
         request_body: bytes,
         status: int,
         headers: Mapping[str, str],
         body: bytes,
-        *,
         fault: bool = False,
         log_host: bool = False,
     ) -> None:
@@ -105,7 +130,7 @@ class Judge:
                 return
             self._known.add(quick)
             answered = {name.lower(): value for name, value in headers.items()}
-            self._look_closer(method, path, query, asked, request_body, status, answered, body)
+            self._look_closer(_Seen(method, path, query, asked, request_body, status, answered, body))
 
     def observe_httpx(self, response: httpx.Response) -> None:
         """For `httpx.Client(event_hooks={"response": [judge.observe_httpx]})`; reads the answer."""
@@ -115,11 +140,11 @@ class Judge:
             request.method,
             request.url.raw_path.partition(b"?")[0].decode(),
             request.url.query.decode(),
-            request.headers,
-            request.read(),
-            response.status_code,
-            response.headers,
-            response.content,
+            request_headers=request.headers,
+            request_body=request.read(),
+            status=response.status_code,
+            headers=response.headers,
+            body=response.content,
         )
 
     def take(self) -> list[str]:
@@ -135,28 +160,17 @@ class Judge:
 
     # --- one exchange ---
 
-    def _look_closer(
-        self,
-        method: str,
-        path: str,
-        query: str,
-        asked: Mapping[str, str],
-        request_body: bytes,
-        status: int,
-        answered: Mapping[str, str],
-        body: bytes,
-    ) -> None:
-        template = self._template(method, path)
-        pairs = parse_qsl(query, keep_blank_values=True)
+    def _look_closer(self, seen: _Seen) -> None:
+        template = self._template(seen.method, seen.path)
         structure = hash(
             (
-                method,
-                template or path,
-                tuple(sorted((k, v if k in self._enums else "") for k, v in pairs)),
-                "authorization" in asked,
-                self._shape(_json(request_body)),
-                status,
-                self._shape(_json(body)),
+                seen.method,
+                template or seen.path,
+                tuple(sorted((k, v if k in self._enums else "") for k, v in seen.pairs)),
+                "authorization" in seen.asked,
+                self._shape(_json(seen.request_body)),
+                seen.status,
+                self._shape(_json(seen.body)),
             )
         )
         if structure in self._structures:
@@ -164,18 +178,17 @@ class Judge:
             return
         self._structures.add(structure)
         self.distinct += 1
-        line = f"{method} {path}{'?' + query if query else ''} -> {status}"
         if template is None:
-            if f"{method} {_SHAPELESS.sub('0', path)}" not in OUTSIDE:
-                self.violations.append(f"{line}: path is outside GitHub's description")
+            if f"{seen.method} {_SHAPELESS.sub('0', seen.path)}" not in OUTSIDE:
+                self.violations.append(f"{seen.line}: path is outside GitHub's description")
             return
-        operation = self._tree["paths"][template][method.lower()]
-        self._judge_query(line, template, operation, pairs)
-        request = _request(method, path, template, pairs, asked, request_body)
-        refused_stranger = status == 401 and "authorization" not in asked
-        if not refused_stranger and status not in (400, 422):
-            self._judge_request(line, request)
-        self._judge_response(line, operation, request, status, answered, body)
+        operation = self._tree["paths"][template][seen.method.lower()]
+        self._judge_query(seen, template, operation)
+        request = _request(seen, template)
+        refused_stranger = seen.status == 401 and "authorization" not in seen.asked
+        if not refused_stranger and seen.status not in (400, 422):
+            self._judge_request(seen, request)
+        self._judge_response(seen, operation, request)
 
     def _template(self, method: str, path: str) -> str | None:
         key = (method, _SHAPELESS.sub("0", path))
@@ -190,14 +203,18 @@ class Judge:
             )
         return self._templates[key]
 
-    def _judge_query(
-        self, line: str, template: str, operation: Mapping[str, Any], pairs: list[tuple[str, str]]
-    ) -> None:
+    def _judge_query(self, seen: _Seen, template: str, operation: Mapping[str, Any]) -> None:
         listed = (*operation.get("parameters", ()), *self._tree["paths"][template].get("parameters", ()))
         known = {p["name"] for p in (self._resolved(p) for p in listed) if p["in"] == "query"}
-        for name, _ in pairs:
+        for name, _ in seen.pairs:
             if name not in known:
-                self.violations.append(f"{line}: unknown query parameter {name!r}; known are {sorted(known)}")
+                self.violations.append(f"{seen.line}: unknown query parameter {name!r}; known are {sorted(known)}")
+        names = [name for name, _ in seen.pairs]
+        if len(set(names)) < len(names):
+            self.violations.append(f"{seen.line}: a query parameter is given twice")
+        created = dict(seen.pairs).get("created")
+        if created is not None and not SEARCH_DATE.match(created):
+            self.violations.append(f"{seen.line}: created is no date and no range of dates")
 
     def _resolved(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
         if "$ref" not in node:
@@ -207,49 +224,39 @@ class Judge:
             target = target[part]
         return dict(target)
 
-    def _judge_request(self, line: str, request: MockRequest) -> None:
+    def _judge_request(self, seen: _Seen, request: MockRequest) -> None:
         try:
             self._api().validate_request(request)
         except OpenAPIError as problem:
-            self.violations.append(f"{line}: request: {_explained(problem)}")
+            self.violations.append(f"{seen.line}: request: {_explained(problem)}")
 
-    def _judge_response(
-        self,
-        line: str,
-        operation: Mapping[str, Any],
-        request: MockRequest,
-        status: int,
-        answered: Mapping[str, str],
-        body: bytes,
-    ) -> None:
-        if status in (301, 302, 307) and not answered.get("location"):
-            self.violations.append(f"{line}: a redirect without Location")
-        if status == 304 and body:
-            self.violations.append(f"{line}: a 304 with a body")
-        if str(status) not in operation["responses"]:
-            self._judge_unlisted(line, status, body)
+    def _judge_response(self, seen: _Seen, operation: Mapping[str, Any], request: MockRequest) -> None:
+        if seen.status in (301, 302, 307) and not seen.answered.get("location"):
+            self.violations.append(f"{seen.line}: a redirect without Location")
+        if seen.status == 304 and seen.body:
+            self.violations.append(f"{seen.line}: a 304 with a body")
+        if seen.status in (204, 301, 302, 304, 307):
             return
-        kind = answered.get("content-type", "").partition(";")[0]
-        if status in (204, 301, 302, 304, 307):
+        if str(seen.status) not in operation["responses"]:
+            self._judge_unlisted(seen)
             return
+        kind = seen.answered.get("content-type", "").partition(";")[0]
         try:
-            self._api().validate_response(request, MockResponse(body, status, dict(answered), kind))
+            self._api().validate_response(request, MockResponse(seen.body, seen.status, dict(seen.answered), kind))
         except OpenAPIError as problem:
-            self.violations.append(f"{line}: answer: {_explained(problem)}")
+            self.violations.append(f"{seen.line}: answer: {_explained(problem)}")
 
-    def _judge_unlisted(self, line: str, status: int, body: bytes) -> None:
-        if status in (304, 204):
-            return
+    def _judge_unlisted(self, seen: _Seen) -> None:
         self.unlisted += 1
-        if status < 400:
-            self.violations.append(f"{line}: the operation has no such answer")
+        if seen.status < 400:
+            self.violations.append(f"{seen.line}: the operation has no such answer")
             return
-        tree = _json(body)
+        tree = _json(seen.body)
         schema = self._tree["components"]["schemas"]["basic-error"]
         problems = [e.message for e in Draft7Validator(schema).iter_errors(tree)]
         if not isinstance(tree, dict) or "message" not in tree:
             problems.append("not GitHub's error object (message, documentation_url)")
-        self.violations += [f"{line}: error body: {problem}" for problem in problems]
+        self.violations += [f"{seen.line}: error body: {problem}" for problem in problems]
 
     def _api(self) -> OpenAPI:
         if self._openapi is None:
@@ -282,12 +289,35 @@ def summary(counts: Mapping[str, int], *, active: bool) -> str:
     )
 
 
+def _readable(node: Any) -> Any:
+    """The description, minus two of its slips that would refuse GitHub's own documented answers.
+
+    A nullable enum that does not list null (a check run in progress has the conclusion null:
+    https://docs.github.com/en/rest/checks/runs) allows it; a discriminator over alternatives of which one is a list
+    (https://docs.github.com/en/rest/repos/contents) is dropped, its `oneOf` stays.
+    """
+    if isinstance(node, list):
+        return [_readable(value) for value in node]
+    if not isinstance(node, dict):
+        return node
+    read = {key: _readable(value) for key, value in node.items()}
+    if read.get("nullable") is True and isinstance(read.get("enum"), list) and None not in read["enum"]:
+        read["enum"].append(None)
+    mapping = read.get("discriminator", {}).get("mapping", {}) if isinstance(read.get("discriminator"), dict) else {}
+    if any(str(target).endswith("/content-directory") for target in mapping.values()):
+        del read["discriminator"]
+    return read
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(
+        re.sub(r"\\{(\w+)\\}", lambda m: f"(?P<{m[1]}>{SLASHED.get(m[1], '[^/]+')})", re.escape(template))
+    )
+
+
 def _patterns(tree: Mapping[str, Any]) -> list[tuple[str, re.Pattern[str]]]:
-    """Path templates as patterns, those with more fixed parts first."""
-    made = []
-    for template in tree["paths"]:
-        pattern = re.sub(r"\\{(\w+)\\}", lambda m: f"(?P<{m[1]}>{SLASHED.get(m[1], '[^/]+')})", re.escape(template))
-        made.append((template, re.compile(pattern)))
+    """Path templates as patterns, those with fewer parameters first, then the longer ones."""
+    made = [(template, _pattern(template)) for template in tree["paths"]]
     return sorted(made, key=lambda pair: (pair[0].count("{"), -len(pair[0])))
 
 
@@ -305,23 +335,20 @@ def _enum_properties(node: Any, name: str = "") -> set[str]:
     return found
 
 
-def _request(
-    method: str, path: str, template: str, pairs: list[tuple[str, str]], asked: Mapping[str, str], body: bytes
-) -> MockRequest:
-    pattern = re.sub(r"\\{(\w+)\\}", lambda m: f"(?P<{m[1]}>{SLASHED.get(m[1], '[^/]+')})", re.escape(template))
-    found = re.fullmatch(pattern, path)
-    values = found.groupdict() if found else {}
+def _request(seen: _Seen, template: str) -> MockRequest:
+    """openapi-core knows no parameter with a slash in it, so such values are quoted for its eyes."""
+    found = _pattern(template).fullmatch(seen.path)
     flat = template
-    for key, value in values.items():
+    for key, value in (found.groupdict() if found else {}).items():
         flat = flat.replace(f"{{{key}}}", quote(value, safe="%"))
     return MockRequest(
         "https://api.github.com",
-        method,
+        seen.method,
         flat,
-        args=dict(pairs),
-        headers=dict(asked),
-        data=body,
-        content_type=asked.get("content-type", "").partition(";")[0],
+        args={name: value for name, value in seen.pairs if name != "created"},
+        headers=dict(seen.asked),
+        data=seen.request_body,
+        content_type=seen.asked.get("content-type", "").partition(";")[0],
     )
 
 
@@ -333,13 +360,14 @@ def _json(body: bytes) -> Any:
 
 
 def _explained(problem: BaseException) -> str:
-    """The whole chain of causes in one line: openapi-core keeps the useful part at its end."""
+    """The causes in one line, without the body: where in it, and what is wrong there."""
     parts = []
     at: BaseException | None = problem
     while at is not None:
-        parts.append(str(at))
         details = getattr(at, "schema_errors", None)
         if details:
-            parts += [f"{'/'.join(str(p) for p in e.absolute_path)}: {e.message[:200]}" for e in list(details)[:5]]
+            parts += [f"at {'/'.join(map(str, e.absolute_path)) or 'the top'}: {e.message[-200:]}" for e in details]
+        else:
+            parts.append(str(at)[:200])
         at = at.__cause__
-    return " | ".join(dict.fromkeys(p for p in parts if p))
+    return " | ".join(dict.fromkeys(part for part in parts if part))

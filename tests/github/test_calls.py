@@ -426,7 +426,6 @@ def test_a_missing_file_is_none_and_anything_but_a_file_is_an_error() -> None:
         client(Script([httpx.Response(304)])).file("o", "r", "a")
 
 
-@pytest.mark.shows("F30", "T22")
 @pytest.mark.parametrize(
     "call",
     [

@@ -204,7 +204,11 @@ def test_addresses_may_be_urls_with_relative_or_escaped_paths(tmp_path: Path, mo
     open_ledger("sqlite:///plain.db").close()
     open_ledger(f"sqlite:///{tmp_path}/with%20space.db").close()
     open_ledger("relative#odd?busy_timeout=1").close()
-    assert {entry.name for entry in tmp_path.iterdir()} == {"plain.db", "with space.db", "relative#odd"}
+    assert {entry.name for entry in tmp_path.iterdir()} == {
+        "plain.db",
+        "with space.db",
+        "relative#odd",
+    }
 
 
 def test_an_unknown_fault_of_ours_is_not_hidden(ledger: Ledger) -> None:

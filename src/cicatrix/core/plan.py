@@ -368,7 +368,7 @@ def _judge_class(item: _Open, facts: RunFacts, lawbook: Lawbook) -> None:
 
 def _is_dependant_failure(job: Job, facts: RunFacts) -> bool:
     """An `if: always()` gate whose needs failed: neither eligible nor ineligible (foundations 6)."""
-    if facts.graph is None or not facts.graph.is_gate(job.name):
+    if facts.graph is None or not facts.graph.is_aggregator(job.name):
         return False
     jobs = merged_jobs(facts.attempts)
     needs = facts.graph.needs_of(job.name, [j.name for j in jobs])
@@ -417,8 +417,8 @@ def _dependants(job: Job, facts: RunFacts, jobs: Sequence[Job]) -> tuple[tuple[s
     if facts.graph is not None:
         found = facts.graph.dependants([job.name], names)
         if not found.unknown:
-            return tuple(n for n in dict.fromkeys(names) if n in found.names and n != job.name), None
-        problem = found.unknown
+            return (*found.names, *found.absent), None
+        problem = found.reasons[0]
     later = {
         j.name
         for j in jobs
@@ -434,11 +434,11 @@ def _judge_side_effects(item: _Open, name: str, facts: RunFacts, lawbook: Lawboo
     if effects.allows(name):
         return
     whose = "it" if name == item.job.name else f"{name} would run along and"
-    job_id = facts.graph.job_id_of(name) if facts.graph else None
-    word = effects.word(name) or (effects.word(job_id) if job_id else None)
+    node = facts.graph.job_of(name) if facts.graph else None
+    word = effects.word(name) or (effects.word(node.id) if node else None)
     if word:
         item.no(Reason.SIDE_EFFECT_JOB, f"{whose} looks like a {word} job")
-    if effects.environments == "never" and facts.graph is not None and facts.graph.has_environment(name):
+    if effects.environments == "never" and facts.graph is not None and facts.graph.environment_of(name):
         item.no(Reason.ENVIRONMENT_JOB, f"{whose} uses a deployment environment")
 
 

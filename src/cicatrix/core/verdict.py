@@ -173,7 +173,7 @@ def _by_terminal(base: Verdict, terminal: list[Hit], blame: list[Hit]) -> Verdic
     named = [h for h in terminal if h.failure_class is not FailureClass.UNKNOWN]
     best = _best(lasting or named or terminal)
     if best.failure_class in RETRYABLE and blame:
-        # the platform's words can be printed by any program: beside a real assertion or compile error they prove nothing
+        # any program can print the platform's words: beside a real assertion or compile error they prove nothing
         return _doubt(base, best, _best(blame))
     return _speak(base, best, "log", terminal=True)
 

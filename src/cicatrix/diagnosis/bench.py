@@ -31,7 +31,7 @@ def sample_log(megabytes: float) -> bytes:
 
 
 def bench_scanner(megabytes: float = 36, rounds: int = 3) -> float:
-    """MB/s of one scan of `megabytes` MB with all built-in rules and marks, callbacks included: the best of `rounds`."""
+    """MB/s of a scan of `megabytes` MB with all built-in rules and marks, callbacks included; best of `rounds`."""
     text, scanner = sample_log(megabytes), build_scanner(PATTERNS)
     scanner.scan(text[:1000])
     return megabytes / min(_seconds(lambda: scanner.scan(text)) for _ in range(rounds))

@@ -11,10 +11,10 @@ from pathlib import Path
 from cicatrix.core.facts import Job, JobLog
 from cicatrix.core.verdict import RETRYABLE, Hit, Signals, Strength, Verdict, judge
 from cicatrix.diagnosis.facts import lost_step, settle
+from cicatrix.diagnosis.files import read_tail
 from cicatrix.diagnosis.frame import REACH, Frame, Offsets, Region, frame, step_window
 from cicatrix.diagnosis.lines import Line, clean, line_at, line_number, shown, signature
 from cicatrix.diagnosis.marks import MARKS, Mark
-from cicatrix.diagnosis.files import read_tail
 from cicatrix.diagnosis.rule import Rule, ruleset_hash
 from cicatrix.diagnosis.rules import BUILTIN
 from cicatrix.diagnosis.scanner import Pattern, Scan, Scanner, build_scanner
@@ -26,10 +26,20 @@ FAR = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Compiled:
+class Reading:
+    """One pattern of a rule, ready to be asked about a line."""
+
     rule: Rule
     match: re.Pattern[bytes]
     unless: tuple[re.Pattern[bytes], ...]
+
+    @staticmethod
+    def of(rules: tuple[Rule, ...]) -> tuple[Reading, ...]:
+        return tuple(
+            Reading(rule, re.compile(text.encode()), tuple(re.compile(u.encode()) for u in rule.unless))
+            for rule in rules
+            for text in rule.match
+        )
 
     def accepts(self, line: Line) -> bool:
         """True when the rule speaks on `line` and nothing about the line takes its words back."""
@@ -42,15 +52,7 @@ class _Compiled:
         return not any(pattern.search(line.shown) for pattern in self.unless)
 
 
-def _compile(rules: tuple[Rule, ...]) -> tuple[_Compiled, ...]:
-    return tuple(
-        _Compiled(rule, re.compile(text.encode()), tuple(re.compile(u.encode()) for u in rule.unless))
-        for rule in rules
-        for text in rule.match
-    )
-
-
-_RULES = _compile(BUILTIN)
+_RULES = Reading.of(BUILTIN)
 _RULESET_HASH = ruleset_hash(BUILTIN)
 PATTERNS = (*(pattern for _, pattern in MARKS), *(Pattern(c.match.pattern.decode()) for c in _RULES))
 
@@ -58,7 +60,7 @@ PATTERNS = (*(pattern for _, pattern in MARKS), *(Pattern(c.match.pattern.decode
 class Diagnoser:
     """Reads failed jobs. Thread-safe; after the first one in a process, making another costs nothing.
 
-    `cache` is a folder for the compiled rule set (saves about 0.2 s a process); None keeps it in memory.
+    `cache` is a folder for the reading rule set (saves about 0.2 s a process); None keeps it in memory.
     `scanner` replaces the engine, for machines without hyperscan and for tests of that fallback.
     """
 
@@ -117,9 +119,9 @@ class Diagnoser:
         where = frame(text, marks, job, window, scan.covered_from)
         hits = [
             hit
-            for index, compiled in enumerate(_RULES, len(MARKS))
-            if compiled.rule.in_step(where.step)
-            and (hit := _last_hit(text, compiled, scan.ends[index], where)) is not None
+            for index, reading in enumerate(_RULES, len(MARKS))
+            if reading.rule.in_step(where.step)
+            and (hit := _last_hit(text, reading, scan.ends[index], where)) is not None
         ]
         if skipped_lines:
             hits = [_moved(hit, skipped_lines) for hit in hits]
@@ -147,15 +149,15 @@ def _succeeded(marks: Offsets) -> bool:
     return good > max([*marks[Mark.FAILED], *marks[Mark.ERROR]], default=-1)
 
 
-def _last_hit(text: bytes, compiled: _Compiled, ends: Reversible[int], where: Frame) -> Hit | None:
+def _last_hit(text: bytes, reading: Reading, ends: Reversible[int], where: Frame) -> Hit | None:
     """The rule's last hit in the failed step that is not noise."""
     for end in reversed(ends):
         region = where.region(end)
         if region is None or _echoed(text, end):
             continue
         line = line_at(text, end)
-        if where.holds(line) and compiled.accepts(line):
-            rule, distance = compiled.rule, _distance(text, end, region)
+        if where.holds(line) and reading.accepts(line):
+            rule, distance = reading.rule, _distance(text, end, region)
             acts = rule.strength is Strength.STRONG and rule.failure_class in RETRYABLE
             return Hit(
                 rule=rule.id,

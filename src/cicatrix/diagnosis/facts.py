@@ -66,7 +66,7 @@ def _never_acquired(job: Job) -> Fact:
         if 0 < waited < REFUSED_AT_ONCE:
             return _unknown(
                 "job.refused_at_once",
-                f"no step ran and the job ended after {waited:.0f} s: GitHub refused it (billing, environment rule, matrix)",
+                f"no step ran, and the job ended after {waited:.0f} s: refused by GitHub (billing, environment rule)",
                 suspected=FailureClass.DETERMINISTIC,
             )
     return _infra("runner.not_acquired", "no runner took the job")

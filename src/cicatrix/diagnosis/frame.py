@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from cicatrix.core.facts import Job
 from cicatrix.core.verdict import StepKind
@@ -90,7 +91,7 @@ def _by_marks(text: bytes, marks: Offsets, begins: int, limit: int) -> Frame:
 def _by_groups(text: bytes, marks: Offsets, errors: Sequence[int], begins: int, limit: int) -> Frame:
     borders = sorted({begins, *(s for s in marks[Mark.STEP] if s <= limit), limit})
     regions: list[Region] = []
-    for start, stop in zip(borders, borders[1:], strict=False):
+    for start, stop in pairwise(borders):
         last = bisect_left(errors, stop + 1)
         if last and errors[last - 1] > start:
             regions.append(Region(start, stop, _line_end(text, errors[last - 1])))

@@ -35,7 +35,7 @@ def clean(text: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a log. `text` is bare; `mark` is the runner's (`error`, `warning`, ...), `gh_step` the client's column."""
+    """One line of a log. `text` is bare; `mark` is the runner's (`error`, ...), `gh_step` the gh client's column."""
 
     text: bytes
     mark: str | None

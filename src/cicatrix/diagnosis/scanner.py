@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import os
 import platform
 import re
@@ -19,10 +20,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-try:
-    import hyperscan
-except ImportError:  # no wheel for this machine: the built-in rules still run, on the tail of the log
-    hyperscan = None
+
+def _engine() -> Any:
+    """The hyperscan module, or None where it has no wheel: then the built-in rules run on the tail of the log."""
+    try:
+        return importlib.import_module("hyperscan")
+    except ImportError:
+        return None
+
+
+hyperscan: Any = _engine()
 
 KEEP = 16
 """Hits kept a pattern: the last ones, where a job says what it died of."""

@@ -1,5 +1,7 @@
 """Does the log show a transfer under way around a hit? Then a broken connection there has a second witness."""
 
+# ruff: noqa: E501 -- a pattern or a sample line is one thing and is read in one piece
+
 from __future__ import annotations
 
 import re

@@ -38,6 +38,24 @@ ACTIONS_APP = "github-actions"
 MAX_ATTEMPTS_READ = 51
 
 
+Place = tuple[str, str, str]
+"""Repository, path and ref of a file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowFileAt:
+    """A workflow file at a commit, and the name by which the graph looks it up."""
+
+    repository: str
+    path: str
+    ref: str
+    name: str
+
+    @property
+    def place(self) -> Place:
+        return self.repository.lower(), self.path, self.ref
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """What somebody pointed at: a pull request, a run, or a SHA of one repository."""
@@ -100,7 +118,7 @@ def read_target(ctx: Context, target: Target, *, dry_run: bool = False) -> Readi
     if repository is None and (seen := [*red, *runs.items]):
         repository = repository_of(ctx, target.owner, target.repository, seen[0])
     hole = runs.incomplete or checks.incomplete
-    files: dict[tuple[str, str, str], bytes | None] = {}
+    files: dict[Place, bytes | None] = {}
     facts = ctx.gather(
         [
             _later(_read_run, ctx, target, repository, pull, run, runs.items, hole, files, named is not None)
@@ -190,7 +208,7 @@ def _read_run(
     run: WorkflowRun,
     runs_of_head: Sequence[WorkflowRun],
     hole: str | None,
-    files: dict[tuple[str, str, str], bytes | None],
+    files: dict[Place, bytes | None],
     named: bool,
 ) -> RunFacts:
     newer = newer_run(run, runs_of_head)
@@ -222,7 +240,7 @@ def read_run(
     *,
     newer: WorkflowRun | None = None,
     hole: str | None = None,
-    files: dict[tuple[str, str, str], bytes | None] | None = None,
+    files: dict[Place, bytes | None] | None = None,
 ) -> RunFacts:
     """Attempts, workflow files and the verdicts of the failed jobs of one run."""
     files = {} if files is None else files
@@ -230,7 +248,7 @@ def read_run(
     numbers = range(1, min(run.run_attempt or 0, MAX_ATTEMPTS_READ) + 1)
     wanted = _workflow_files(run, owner, name)
     thunks: list[Callable[[], object]] = [_jobs_reader(ctx, owner, name, run.id, n) for n in numbers]
-    thunks += [_file_reader(ctx, place, files) for place in wanted]
+    thunks += [_file_reader(ctx, place, files) for place in dict.fromkeys(f.place for f in wanted)]
     got = ctx.gather(thunks)
     attempts, holes = [], [hole] if hole else []
     for number, listing in zip(numbers, got, strict=False):
@@ -238,7 +256,7 @@ def read_run(
         if listing.incomplete:
             holes.append(f"attempt {number}: {listing.incomplete}")
         attempts.append(Attempt(number=number, jobs=listing.items))
-    graph, problem = _graph(run, wanted, files, owner, name)
+    graph, problem = _graph(run, wanted, files)
     facts = RunFacts(
         repository=repository,
         pull_request=pull,
@@ -264,20 +282,23 @@ def _jobs_reader(ctx: Context, owner: str, name: str, run_id: str, number: int) 
     return read
 
 
-def _workflow_files(run: WorkflowRun, owner: str, name: str) -> list[tuple[str, str, str]]:
-    """(repository full name, path, ref) of the workflow file and of each reusable one the run used."""
-    wanted = [(f"{owner}/{name}", run.path, run.head_sha)]
+def _workflow_files(run: WorkflowRun, owner: str, name: str) -> list[WorkflowFileAt]:
+    """The run's workflow file and each reusable one it used, at the commits that ran."""
+    home = f"{owner}/{name}"
+    wanted = [WorkflowFileAt(repository=home, path=run.path, ref=run.head_sha, name=run.path)]
     for reference, sha in run.referenced_workflows:
         place, _, ref = reference.partition("@")
         pieces = place.split("/", 2)
-        if len(pieces) == 3:
-            wanted.append((f"{pieces[0]}/{pieces[1]}", pieces[2], sha or ref))
-    return list(dict.fromkeys(wanted))
+        if len(pieces) != 3:  # noqa: PLR2004  # owner / repository / path
+            continue
+        repository, path = f"{pieces[0]}/{pieces[1]}", pieces[2]
+        wanted.append(WorkflowFileAt(repository=repository, path=path, ref=sha or ref, name=reference))
+        if repository.lower() == home.lower() and (sha or run.head_sha) == run.head_sha:
+            wanted.append(WorkflowFileAt(repository=home, path=path, ref=run.head_sha, name=path))
+    return wanted
 
 
-def _file_reader(
-    ctx: Context, place: tuple[str, str, str], files: dict[tuple[str, str, str], bytes | None]
-) -> Callable[[], None]:
+def _file_reader(ctx: Context, place: Place, files: dict[Place, bytes | None]) -> Callable[[], None]:
     def read() -> None:
         if place in files:
             return
@@ -293,23 +314,16 @@ def _file_reader(
 
 
 def _graph(
-    run: WorkflowRun,
-    wanted: Sequence[tuple[str, str, str]],
-    files: dict[tuple[str, str, str], bytes | None],
-    owner: str,
-    name: str,
+    run: WorkflowRun, wanted: Sequence[WorkflowFileAt], files: dict[Place, bytes | None]
 ) -> tuple[Graph | None, str | None]:
-    texts = [(place, files.get(place)) for place in wanted]
-    if texts[0][1] is None:
+    if files.get(wanted[0].place) is None:
         return None, f"{run.path} cannot be read at {run.head_sha[:12]}"
-    trees = {}
-    for place, text in texts:
+    trees: dict[str, object] = {}
+    for file in wanted:
+        text = files.get(file.place)
         tree = load_workflow(text) if text is not None else None
         if tree is not None:
-            local = place[0].lower() == f"{owner}/{name}".lower()
-            trees[f"./{place[1]}" if local else f"{place[0]}/{place[1]}"] = tree
-            if local:
-                trees[place[1]] = tree
+            trees[file.name] = tree
     if run.path not in trees:
         return None, f"{run.path} is not a workflow file that can be parsed"
     return Graph.build(run.path, trees), None
@@ -350,7 +364,7 @@ def _log_reader(ctx: Context, facts: RunFacts, job: Job) -> Callable[[], tuple[V
 
 def _gate(facts: RunFacts, job: Job) -> bool:
     """Facts settle a gate whose needs failed; its log is not worth a request."""
-    if facts.graph is None or not facts.graph.is_gate(job.name):
+    if facts.graph is None or not facts.graph.is_aggregator(job.name):
         return False
     jobs = merged_jobs(facts.attempts)
     needs = facts.graph.needs_of(job.name, [j.name for j in jobs])

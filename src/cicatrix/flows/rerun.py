@@ -191,7 +191,7 @@ def _record_decision(
     """Transaction A: plan once more under the lock, and record that plan with its slots and its intent."""
     chosen: list[Plan] = []
 
-    def decide(tx: Tx) -> Intent | _Recorded | _Again:
+    def decide(tx: Tx) -> _Recorded | _Again | Intent:
         now = ctx.now()
         known = tx.operations_of_run(facts.repository.host, facts.repository.id, facts.run.id)
         if any((op.intended_index or 0) >= started for op in known):
@@ -222,7 +222,7 @@ def _record_decision(
         operation = _operation(ctx, request, facts, identity, plan.call, decision_id, index, now)
         return _intend(tx, ctx, request, operation, plan, now)
 
-    outcome = ctx.ledger.intend("intent", decide)
+    outcome: Receipt | _Recorded | _Again = ctx.ledger.intend("intent", decide)
     if isinstance(outcome, Receipt):
         return outcome, chosen[-1]
     return outcome

@@ -162,6 +162,18 @@ class GitHub:
             raise Unanswered(f"{ask} was answered", why=f"the answer is about run {found.id}")
         return found
 
+    def run_attempt(self, owner: str, repo: str, run_id: str, attempt: int) -> WorkflowRun:
+        """https://docs.github.com/en/rest/actions/workflow-runs#get-a-workflow-run-attempt"""
+        number = names.number(attempt, "attempt number")
+        ask = Ask(
+            template="/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}",
+            path=f"{names.repository_path(owner, repo)}/actions/runs/{names.number(run_id, 'run id')}/attempts/{number}",
+        )
+        found = self._about(owner, repo, ask, wire.workflow_run)
+        if found.id != str(run_id) or found.run_attempt != attempt:
+            raise Unanswered(f"{ask} was answered", why=f"the answer is about run {found.id}, {found.run_attempt}")
+        return found
+
     def runs_of_head(self, owner: str, repo: str, head_sha: str) -> Listing[WorkflowRun]:
         """All runs of a commit. https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository"""
         sha = names.commit(head_sha)

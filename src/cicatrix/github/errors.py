@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 _SECRET = re.compile(
-    r"gh[pousr]_\w{8,}(?:\.[\w-]+)*"  # tokens of people, Apps and workflows; the stateless form ends in a JWT
+    r"gh[pousr]_[\w-]{8,}(?:\.[\w-]+)*"  # tokens of people, Apps and workflows; the stateless form ends in a JWT
     r"|github_pat_\w{8,}"
     r"|eyJ[\w-]{4,}\.[\w-]{4,}\.[\w-]*"  # a JSON Web Token
     r"|-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|\Z)"

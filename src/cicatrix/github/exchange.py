@@ -57,15 +57,18 @@ class Answer:
     """An answer read to its end. `tree` is its JSON; None when it had no body or a status without a document."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
-    tree: Any
+    headers: Mapping[str, str] = field(repr=False)  # a Location may be a key to a log
+    body: bytes = field(repr=False)  # may hold an installation token
+    tree: Any = field(repr=False)
     url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """What went over the wire, for a judge. `Authorization` is masked; `log` marks the hop to a log host."""
+    """What went over the wire, for a judge; `log` marks the hop to a log host.
+
+    Masked: `Authorization`, a token in the answer, and the query of a `Location`, which is the key to a log.
+    """
 
     method: str
     url: str
@@ -227,8 +230,8 @@ class Exchanges:
                 request_headers=_flat(headers) | {"authorization": "***"},
                 request_body=ask.body or b"",
                 status=None if response is None else response.status_code,
-                response_headers={} if response is None else _flat(response.headers),
-                response_body=body,
+                response_headers={} if response is None else _without_keys(_flat(response.headers)),
+                response_body=_without_token(body, answer),
             )
         )
         return answer, problem
@@ -347,6 +350,16 @@ def _tree(status: int, body: bytes) -> Any:
 def _flat(headers: httpx.Headers) -> dict[str, str]:
     """Headers with lower-case names; a repeated one joined by commas (RFC 9110, 5.3)."""
     return {name.lower(): value for name, value in headers.items()}
+
+
+def _without_keys(headers: Mapping[str, str]) -> dict[str, str]:
+    where, mark, _ = headers.get("location", "").partition("?")
+    return dict(headers) | ({"location": f"{where}?***"} if mark else {})
+
+
+def _without_token(body: bytes, answer: Answer | None) -> bytes:
+    token = answer.tree.get("token") if answer is not None and isinstance(answer.tree, dict) else None
+    return body.replace(token.encode(), b"***") if isinstance(token, str) and token else body
 
 
 def _message(answer: Answer) -> str:

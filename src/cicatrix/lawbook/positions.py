@@ -21,6 +21,11 @@ LARGEST = 1_048_576
 MOST_NODES = 20_000
 """Values in one file, each alias counted as often as it is used."""
 DEEPEST = 40
+MOST_BRACKETS = 400
+"""Brackets open at once, those in scripts and texts included."""
+
+_BRACKETS = re.compile(r"[\[\]{}]")
+_DASHES = re.compile(r"^(?:[ \t]*[-?:](?=[ \t]))+", re.MULTILINE)
 
 Path = tuple[str | int, ...]
 Positions = dict[Path, tuple[int, int]]
@@ -42,6 +47,8 @@ def load_yaml(text: bytes, file: str) -> tuple[object, Mapping[Path, tuple[int, 
     except UnicodeDecodeError as error:
         line = text.count(b"\n", 0, error.start) + 1
         return None, {}, (Problem("the file", "is not UTF-8 text: save it as UTF-8", line=line, file=file),)
+    if nests_too_deeply(source):
+        return None, {}, (Problem("the file", f"is nested deeper than {DEEPEST} levels: flatten it", file=file),)
     try:
         node = _yaml().compose(source)
         builder = _Builder()
@@ -51,8 +58,20 @@ def load_yaml(text: bytes, file: str) -> tuple[object, Mapping[Path, tuple[int, 
     except RecursionError:
         return None, {}, (Problem("the file", f"is nested deeper than {DEEPEST} levels: flatten it", file=file),)
     except YAMLError as error:
-        return None, {}, (_syntax(error, file),)
+        return None, {}, (_syntax(error, source, file),)
     return tree, builder.positions, ()
+
+
+def nests_too_deeply(source: str) -> bool:
+    """Whether brackets or list dashes nest so deeply that the parser, quadratic in the depth, would take seconds."""
+    if any(len(dashes) > MOST_BRACKETS for dashes in _DASHES.findall(source)):
+        return True
+    depth = 0
+    for bracket in _BRACKETS.findall(source):
+        depth = depth + 1 if bracket in "[{" else max(0, depth - 1)
+        if depth > MOST_BRACKETS:
+            return True
+    return False
 
 
 def _yaml() -> Any:
@@ -139,19 +158,13 @@ def _float(text: str) -> float:
     return float(re.sub(r"\.(inf|nan)$", r"\1", plain))
 
 
-def _syntax(error: YAMLError, file: str) -> Problem:
-    mark = error.problem_mark or error.context_mark if isinstance(error, MarkedYAMLError) else None
+def _syntax(error: YAMLError, source: str, file: str) -> Problem:
+    line: int | None = None
+    column: int | None = None
+    if isinstance(error, MarkedYAMLError) and (mark := error.problem_mark or error.context_mark):
+        line, column = mark.line + 1, mark.column + 1
+    elif isinstance(at := getattr(error, "position", None), int):  # a forbidden character
+        line, column = source.count("\n", 0, at) + 1, at - source.rfind("\n", 0, at)
     what = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read")
     what = " ".join(redact(what).split())[:160]
-    return Problem(
-        "the file",
-        f"is not valid YAML: {what}",
-        line=mark.line + 1 if mark else _line_of(error),
-        column=mark.column + 1 if mark else None,
-        file=file,
-    )
-
-
-def _line_of(error: YAMLError) -> int | None:
-    position, name = getattr(error, "position", None), getattr(error, "name", None)
-    return None if position is None or name is None else 1
+    return Problem("the file", f"is not valid YAML: {what}", line=line, column=column, file=file)

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from cicatrix.core.facts import Tree
+from cicatrix.lawbook.positions import nests_too_deeply
 
 LARGEST = 524_288
 """Bytes of the largest workflow file that is read (512 KiB); larger ones count as unreadable."""
@@ -44,7 +45,10 @@ def load_workflow(text: bytes) -> Tree | None:
 
 def _parse(text: bytes) -> Tree | None:
     try:
-        tree = YAML(typ="safe", pure=True).load(text.decode("utf-8-sig"))
+        source = text.decode("utf-8-sig")
+        if nests_too_deeply(source):
+            return None
+        tree = YAML(typ="safe", pure=True).load(source)
     except (YAMLError, ValueError, TypeError, OverflowError, AttributeError, KeyError, RecursionError):
         # the parser raises more than its own errors on hostile input; every one of them means "unreadable"
         return None

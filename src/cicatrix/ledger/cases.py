@@ -55,11 +55,17 @@ def opened(connection: Connection, case: Case) -> Case:
     return case
 
 
-def claim(connection: Connection, case_id: str, now: datetime, lease: timedelta) -> Case | None:
-    """Raise the epoch and take the lease; None when there is no such case or someone else holds it."""
+def claim(
+    connection: Connection, case_id: str, now: datetime, lease: timedelta, *, force: bool = False
+) -> Case | None:
+    """Raise the epoch and take the lease; None when there is no such case or someone else holds it.
+
+    `force` takes it from whoever holds it: that one's next save raises `StaleEpoch`.
+    """
+    free = or_(cases.c.lease_until.is_(None), cases.c.lease_until <= now)
     done = connection.execute(
         update(cases)
-        .where(cases.c.id == case_id, or_(cases.c.lease_until.is_(None), cases.c.lease_until <= now))
+        .where(cases.c.id == case_id, *(() if force else (free,)))
         .values(epoch=cases.c.epoch + 1, lease_until=now + lease)
     )
     return by_id(connection, case_id) if done.rowcount == 1 else None

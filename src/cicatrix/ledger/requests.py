@@ -88,6 +88,15 @@ def finish(connection: Connection, request_id: str, response: str, now: datetime
     )
 
 
+def release(connection: Connection, request_id: str, now: datetime) -> None:
+    """End the lease of an unfinished request."""
+    connection.execute(
+        update(requests)
+        .where(requests.c.request_id == request_id, requests.c.response.is_(None))
+        .values(lease_until=now)
+    )
+
+
 def _as(known: StoredRequest, state: str) -> StoredRequest:
     return StoredRequest(
         request_id=known.request_id,

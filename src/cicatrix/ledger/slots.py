@@ -44,14 +44,17 @@ def slot_key(scope: str, operation: Operation, name: str, key: str) -> str:
     return f"{operation.repository_id}/{operation.head_sha}/{key}"
 
 
-def used_in_run(connection: Connection, host: str, repository_id: str, run_id: str) -> dict[str, list[int]]:
-    """Shown job name -> numbers taken in this run."""
+def used_in_run(
+    connection: Connection, host: str, repository_id: str, run_id: str, *, excluding: str | None = None
+) -> dict[str, list[int]]:
+    """Shown job name -> numbers taken in this run, those of the operation `excluding` left out."""
     rows = connection.execute(
         select(slots.c.job_name, slots.c.n).where(
             slots.c.host == host,
             slots.c.scope == RUN_JOB,
             slots.c.repository_id == repository_id,
             slots.c.run_id == run_id,
+            slots.c.operation_id != (excluding or ""),
         )
     )
     used: dict[str, list[int]] = defaultdict(list)
@@ -60,8 +63,10 @@ def used_in_run(connection: Connection, host: str, repository_id: str, run_id: s
     return used
 
 
-def used_on_sha(connection: Connection, host: str, repository_id: str, head_sha: str) -> list[SlotUse]:
-    """Every slot taken on this head SHA, in a fixed order."""
+def used_on_sha(
+    connection: Connection, host: str, repository_id: str, head_sha: str, *, excluding: str | None = None
+) -> list[SlotUse]:
+    """Every slot taken on this head SHA, in a fixed order; those of the operation `excluding` left out."""
     rows = connection.execute(
         select(slots.c.job_name, slots.c.job_key, slots.c.n)
         .where(
@@ -69,6 +74,7 @@ def used_on_sha(connection: Connection, host: str, repository_id: str, head_sha:
             slots.c.scope == SHA_JOB,
             slots.c.repository_id == repository_id,
             slots.c.head_sha == head_sha,
+            slots.c.operation_id != (excluding or ""),
         )
         .order_by(slots.c.job_key, slots.c.n)
     )

@@ -244,9 +244,12 @@ class Tx(View):
         """Insert the case, or return the one that its run has already."""
         return cases.opened(self._connection, case)
 
-    def claim_case(self, case_id: str, now: datetime, lease: timedelta) -> Case | None:
-        """Raise the epoch and take the lease; None when there is no such case or someone else holds it."""
-        return cases.claim(self._connection, case_id, now, lease)
+    def claim_case(self, case_id: str, now: datetime, lease: timedelta, *, force: bool = False) -> Case | None:
+        """Raise the epoch and take the lease; None when there is no such case or someone else holds it.
+
+        `force` takes it from whoever holds it: that one's next save raises `StaleEpoch`.
+        """
+        return cases.claim(self._connection, case_id, now, lease, force=force)
 
     def save_case(self, case: Case) -> None:
         """Store a claimed case and give its lease back. Raises `StaleEpoch`, or `LedgerError` for a forbidden step."""
@@ -259,6 +262,10 @@ class Tx(View):
     def finish_request(self, request_id: str, response: str) -> None:
         """Store the answer as JSON text; a stored one is never replaced."""
         requests.finish(self._connection, request_id, response, self.now)
+
+    def release_request(self, request_id: str) -> None:
+        """Let go of a request that failed before its answer: its next try begins at once, as resumed."""
+        requests.release(self._connection, request_id, self.now)
 
     # stops
 

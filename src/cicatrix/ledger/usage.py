@@ -18,9 +18,12 @@ DAY = timedelta(hours=24)
 """The wider budgets count over the last rolling 24 hours."""
 
 
-def usage(connection: Connection, query: UsageQuery, now: datetime) -> Usage:
-    """Everything counted for one run. A clock that stepped back counts more, never less."""
-    counted = _counted(connection, query, now)
+def usage(connection: Connection, query: UsageQuery, now: datetime, *, excluding: str | None = None) -> Usage:
+    """Everything counted for one run. A clock that stepped back counts more, never less.
+
+    `excluding` leaves out one operation and its slots: the one that is being planned again.
+    """
+    counted = [row for row in _counted(connection, query, now) if row.id != excluding]
     day = [row for row in counted if row.created_at > now - DAY]
     here = [row for row in day if row.repository_id == query.repository_id]
     on_pull_request = [row for row in counted if _of_pull_request(row, query)]
@@ -28,9 +31,13 @@ def usage(connection: Connection, query: UsageQuery, now: datetime) -> Usage:
     return Usage(
         run_job={
             name: len(numbers)
-            for name, numbers in slots.used_in_run(connection, query.host, query.repository_id, query.run_id).items()
+            for name, numbers in slots.used_in_run(
+                connection, query.host, query.repository_id, query.run_id, excluding=excluding
+            ).items()
         },
-        sha_job=tuple(slots.used_on_sha(connection, query.host, query.repository_id, query.head_sha)),
+        sha_job=tuple(
+            slots.used_on_sha(connection, query.host, query.repository_id, query.head_sha, excluding=excluding)
+        ),
         pull_request=sum(len(row.named) for row in on_pull_request if row.head_sha == query.head_sha),
         pull_request_day=sum(len(row.named) for row in here if _of_pull_request(row, query)),
         repository_day=sum(len(row.named) for row in here),
@@ -46,7 +53,11 @@ def usage(connection: Connection, query: UsageQuery, now: datetime) -> Usage:
         ),
         minutes_pull_request_day=sum(minutes[row.id] for row in here if _of_pull_request(row, query)),
         minutes_repository_day=sum(minutes.values()),
-        operations=operations_of_run(connection, query.host, query.repository_id, query.run_id),
+        operations=tuple(
+            op
+            for op in operations_of_run(connection, query.host, query.repository_id, query.run_id)
+            if op.id != excluding
+        ),
         last_rerun=_last_rerun(connection, query),
         same_signal=_same_signal(connection, query),
         identity_conflict=identity_conflict(connection, query.host, query.repository_id),

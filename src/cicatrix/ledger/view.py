@@ -17,7 +17,7 @@ from .requests import StoredRequest
 from .rows import StoredAttempt, StoredAudit, StoredOutcome
 from .slots import Slot
 from .tables import entries as entries_table
-from .tables import flags, job_rerun_attempts, operations, rerun_outcomes, workflow_action_audit
+from .tables import flags, job_rerun_attempts, operations, pacing, rerun_outcomes, workflow_action_audit
 
 
 class View:
@@ -59,9 +59,19 @@ class View:
     def slots_of(self, operation_id: str) -> tuple[Slot, ...]:
         return slots.of_operation(self._connection, operation_id)
 
-    def usage(self, query: UsageQuery, now: datetime) -> Usage:
-        """Everything counted for a run. Binding only in a `Tx`; in a read it is a preview."""
-        return usage.usage(self._connection, query, now)
+    def usage(self, query: UsageQuery, now: datetime, *, excluding: str | None = None) -> Usage:
+        """Everything counted for a run. Binding only in a `Tx`; in a read it is a preview.
+
+        `excluding` leaves out one operation and its slots: the one that is being planned again.
+        """
+        return usage.usage(self._connection, query, now, excluding=excluding)
+
+    def pace_free_at(self, host: str, identity: str) -> datetime | None:
+        """From when on this identity may write again; None when it never wrote."""
+        found: datetime | None = self._connection.execute(
+            select(pacing.c.next_at).where(pacing.c.host == host, pacing.c.identity == identity)
+        ).scalar()
+        return found
 
     # cases and requests
 
@@ -95,6 +105,10 @@ class View:
         if run is not None:
             found = found.where(c.host == run[0], c.repository_id == run[1], c.run_id == run[2])
         return tuple(entries.find(self._connection, found))
+
+    def size(self) -> int:
+        """How many entries there are."""
+        return entries.last(self._connection)[0] + 1
 
     def head(self) -> Head:
         return entries.head(self._connection)

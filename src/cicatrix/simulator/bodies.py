@@ -75,6 +75,7 @@ def public_user(api: str, web: str, login: str, now: datetime) -> Tree:
     return {
         **user(api, web, login),
         **nothing,
+        "user_view_type": "public",
         "blog": "",
         "public_repos": 1,
         "public_gists": 0,

@@ -63,12 +63,16 @@ class SideEffects:
     allow: tuple[str, ...]
     """Shown names of jobs that may rerun all the same; `*` stands for any text."""
 
+    def allows(self, job_name: str) -> bool:
+        """Whether `allow` names the job."""
+        return any(_matches(pattern, job_name) for pattern in self.allow)
+
     def word(self, job_name: str) -> str | None:
         """The word of `jobs` that the job's name holds, whatever the case; None when it holds none or is allowed.
 
         A final `e` does not count, so that `migrate` finds `DB migration` too.
         """
-        if any(_matches(pattern, job_name) for pattern in self.allow):
+        if self.allows(job_name):
             return None
         name = job_name.casefold()
         return next((word for word in self.jobs if _stem(word.casefold()) in name), None)

@@ -1,5 +1,7 @@
 """A compiler, linter or formatter that names a place in the code (strong)."""
 
+# ruff: noqa: E501 -- a pattern or a sample line is one thing and is read in one piece
+
 from __future__ import annotations
 
 from cicatrix.core.verdict import FailureClass, Strength
@@ -150,8 +152,10 @@ BUILD: tuple[Rule, ...] = (
         rank=7,
         examples=(
             "Execution failed for task ':app:checkstyleMain'.",
-            "[ERROR] Failed to execute goal org.apache.rat:apache-rat-plugin:0.13:check (default) on project a: Too many "
-            "files with unapproved license: 1",
+            (
+                "[ERROR] Failed to execute goal org.apache.rat:apache-rat-plugin:0.13:check (default) on project a: Too many "
+                "files with unapproved license: 1"
+            ),
         ),
         counter=("[INFO] --- maven-checkstyle-plugin:3.1:check (default) @ a ---",),
     ),

@@ -1,5 +1,7 @@
 """A package manager, git or a registry client whose transfer broke: the tool and the cause on one line (strong)."""
 
+# ruff: noqa: E501 -- a pattern or a sample line is one thing and is read in one piece
+
 from __future__ import annotations
 
 from cicatrix.core.verdict import FailureClass, Strength
@@ -84,8 +86,10 @@ PACKAGES: tuple[Rule, ...] = (
             r"^npm (?:ERR!|error) (?:code E5\d\d\b|50[0234] (?:Internal|Bad|Service|Gateway))",
             r"^npm (?:ERR!|error) (?:network )?(?:read ECONNRESET|Invalid response body while trying to fetch https)",
             r"\bERR_PNPM_(?:META_FETCH_FAIL|FETCH_5\d\d)\b",
-            r"^error An unexpected error occurred: \"https://[^\"\n]{1,300}: "
-            r"(?:ESOCKETTIMEDOUT|ETIMEDOUT|ECONNRESET|socket hang up|tunneling socket)",
+            (
+                r"^error An unexpected error occurred: \"https://[^\"\n]{1,300}: "
+                r"(?:ESOCKETTIMEDOUT|ETIMEDOUT|ECONNRESET|socket hang up|tunneling socket)"
+            ),
             r"\bYN0001: .{0,80}RequestError: (?:read ECONNRESET|connect ETIMEDOUT|getaddrinfo EAI_AGAIN|Timeout awaiting)",
         ),
         rank=6,
@@ -105,16 +109,22 @@ PACKAGES: tuple[Rule, ...] = (
             r"^(?:pip\._vendor\.)?(?:urllib3|requests)\.(?:packages\.urllib3\.)?exceptions\."
             r"(?:ReadTimeoutError|ProtocolError|IncompleteRead|ReadTimeout|ConnectTimeout|ChunkedEncodingError).{0,200}"
             + LIVING,
-            r"^pip\._vendor\.(?:urllib3|requests)(?:\.[a-z0-9]{1,20}){0,3}\."
-            r"(?:ReadTimeoutError|ProtocolError|IncompleteRead|ReadTimeout|ConnectTimeout|ChunkedEncodingError)",
-            r"^ERROR: Could not install packages due to an (?:OSError|EnvironmentError): .{0,300}"
-            r"(?:Read timed out|Connection reset|RemoteDisconnected|50[0234] (?:Server|Error|Service|Bad))",
+            (
+                r"^pip\._vendor\.(?:urllib3|requests)(?:\.[a-z0-9]{1,20}){0,3}\."
+                r"(?:ReadTimeoutError|ProtocolError|IncompleteRead|ReadTimeout|ConnectTimeout|ChunkedEncodingError)"
+            ),
+            (
+                r"^ERROR: Could not install packages due to an (?:OSError|EnvironmentError): .{0,300}"
+                r"(?:Read timed out|Connection reset|RemoteDisconnected|50[0234] (?:Server|Error|Service|Bad))"
+            ),
             r"^ERROR: HTTP error 5\d\d while getting https?://",
         ),
         rank=6,
         examples=(
-            "pip._vendor.urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool(host='files.pythonhosted.org', "
-            "port=443): Read timed out.",
+            (
+                "pip._vendor.urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool(host='files.pythonhosted.org', "
+                "port=443): Read timed out."
+            ),
             "ERROR: HTTP error 503 while getting https://files.example.org/a-1.0-py3-none-any.whl",
         ),
         counter_examples=(
@@ -129,8 +139,10 @@ PACKAGES: tuple[Rule, ...] = (
         match=(
             r"\berror sending request for url \(https://" + LIVING,
             r"\bFailed to (?:fetch|download):? `?https://" + LIVING + r".{0,300}" + _BROKE,
-            r"\[(?:6|7|16|18|28|35|52|55|56|92)\] .{0,80}(?:Couldn't connect|Timeout was reached|SSL connect error|"
-            r"HTTP2 framing layer|Failed sending data|Failure when receiving|Server returned nothing)",
+            (
+                r"\[(?:6|7|16|18|28|35|52|55|56|92)\] .{0,80}(?:Couldn't connect|Timeout was reached|SSL connect error|"
+                r"HTTP2 framing layer|Failed sending data|Failure when receiving|Server returned nothing)"
+            ),
         ),
         rank=4,
         examples=(
@@ -172,8 +184,10 @@ PACKAGES: tuple[Rule, ...] = (
         ),
         rank=7,
         examples=(
-            'go: example.org/mod@v1.2.3: Get "https://proxy.golang.org/example.org/mod/@v/v1.2.3.zip": read tcp '
-            "10.0.0.4:5277->142.250.0.1:443: read: connection reset by peer",
+            (
+                'go: example.org/mod@v1.2.3: Get "https://proxy.golang.org/example.org/mod/@v/v1.2.3.zip": read tcp '
+                "10.0.0.4:5277->142.250.0.1:443: read: connection reset by peer"
+            ),
         ),
         counter_examples=(
             "go: example.org/mod@v9.9.9: reading https://proxy.golang.org/example.org/mod/@v/v9.9.9.mod: 404 Not Found",
@@ -184,17 +198,21 @@ PACKAGES: tuple[Rule, ...] = (
         failure_class=_I,
         strength=_S,
         match=(
-            r"Could not transfer (?:artifact|metadata) .{1,500}(?:status code:? 50[0234]|code is: 50[0234]|"
-            r"50[0234] (?:Service|Bad|Gateway|Internal)|Service Unavailable \(50[0234]\)|Connection reset|Read timed out|"
-            r"Premature end of Content|Remote host (?:closed connection|terminated the handshake))",
+            (
+                r"Could not transfer (?:artifact|metadata) .{1,500}(?:status code:? 50[0234]|code is: 50[0234]|"
+                r"50[0234] (?:Service|Bad|Gateway|Internal)|Service Unavailable \(50[0234]\)|Connection reset|Read timed out|"
+                r"Premature end of Content|Remote host (?:closed connection|terminated the handshake))"
+            ),
             r"Could not (?:GET|HEAD) 'https?://[^'\n]{1,400}'\. Received status code 50[0234]",
             r"java\.io\.IOException: Downloading from https://services\.gradle\.org/\S{1,200} failed: timeout",
         ),
         unless=(r"maven-default-http-blocker",),
         rank=7,
         examples=(
-            "[ERROR] Failed to execute goal on project app: Could not transfer artifact org.example:a:pom:1.0 from/to "
-            "central (https://repo.example.org/maven2): status code: 503, reason phrase: Service Unavailable (503)",
+            (
+                "[ERROR] Failed to execute goal on project app: Could not transfer artifact org.example:a:pom:1.0 from/to "
+                "central (https://repo.example.org/maven2): status code: 503, reason phrase: Service Unavailable (503)"
+            ),
             "> Could not GET 'https://repo.example.org/m2/a/1.0/a.pom'. Received status code 502 from server: Bad Gateway",
         ),
         counter_examples=(
@@ -208,8 +226,10 @@ PACKAGES: tuple[Rule, ...] = (
         failure_class=_I,
         strength=_S,
         match=(
-            r"^E: Failed to fetch https?://\S{1,300} +(?:50[0234] |Hash Sum mismatch|File has unexpected size|"
-            r"Connection (?:failed|timed out)|Connection reset|Undetermined Error)",
+            (
+                r"^E: Failed to fetch https?://\S{1,300} +(?:50[0234] |Hash Sum mismatch|File has unexpected size|"
+                r"Connection (?:failed|timed out)|Connection reset|Undetermined Error)"
+            ),
             r"^E: Failed to fetch https?://"
             + LIVING
             + r"/\S{1,300} +(?:Could not connect|Unable to connect|Temporary failure)",
@@ -243,8 +263,10 @@ PACKAGES: tuple[Rule, ...] = (
         examples=(
             'Error response from daemon: Get "https://registry-1.docker.io/v2/": net/http: TLS handshake timeout',
             "toomanyrequests: You have reached your pull rate limit.",
-            "#6 ERROR: failed to copy: httpReadSeeker: failed open: could not fetch content descriptor "
-            "sha256:0123456789abcdef (application/vnd.docker.image.rootfs.diff.tar.gzip) from remote: not found",
+            (
+                "#6 ERROR: failed to copy: httpReadSeeker: failed open: could not fetch content descriptor "
+                "sha256:0123456789abcdef (application/vnd.docker.image.rootfs.diff.tar.gzip) from remote: not found"
+            ),
         ),
         counter_examples=("Error response from daemon: manifest for acme/app:9 not found: manifest unknown",),
     ),
@@ -253,15 +275,23 @@ PACKAGES: tuple[Rule, ...] = (
         failure_class=_I,
         strength=_S,
         match=(
-            r"^(?:Error: )?(?:read ECONNRESET|connect ETIMEDOUT|socket hang up|getaddrinfo EAI_AGAIN|"
-            r"Client network socket disconnected)",
-            r"^(?:RequestError|HttpError|FetchError|TypeError: fetch failed|AggregateError).{0,200}"
-            r"(?:ECONNRESET|ETIMEDOUT|EAI_AGAIN|50[0234] |socket hang up|other side closed)",
-            r"^(?:Error: )?(?:Failed to|Unable to) (?:CreateArtifact|FinalizeArtifact|ListArtifacts|GetSignedArtifactURL|"
-            r"upload artifact|download artifact|make request|get ID token).{0,300}"
-            r"(?:ECONNRESET|ETIMEDOUT|EAI_AGAIN|\b50[0234]\b|socket hang up|Unable to make request)",
-            r"^(?:Error: )?(?:Unexpected HTTP response|Response status code does not indicate success|"
-            r"Unexpected response status|Failed to get ID Token\..{0,60}Error Code ?): ?\(?50[0234]\b",
+            (
+                r"^(?:Error: )?(?:read ECONNRESET|connect ETIMEDOUT|socket hang up|getaddrinfo EAI_AGAIN|"
+                r"Client network socket disconnected)"
+            ),
+            (
+                r"^(?:RequestError|HttpError|FetchError|TypeError: fetch failed|AggregateError).{0,200}"
+                r"(?:ECONNRESET|ETIMEDOUT|EAI_AGAIN|50[0234] |socket hang up|other side closed)"
+            ),
+            (
+                r"^(?:Error: )?(?:Failed to|Unable to) (?:CreateArtifact|FinalizeArtifact|ListArtifacts|GetSignedArtifactURL|"
+                r"upload artifact|download artifact|make request|get ID token).{0,300}"
+                r"(?:ECONNRESET|ETIMEDOUT|EAI_AGAIN|\b50[0234]\b|socket hang up|Unable to make request)"
+            ),
+            (
+                r"^(?:Error: )?(?:Unexpected HTTP response|Response status code does not indicate success|"
+                r"Unexpected response status|Failed to get ID Token\..{0,60}Error Code ?): ?\(?50[0234]\b"
+            ),
         ),
         error_line=True,
         rank=6,

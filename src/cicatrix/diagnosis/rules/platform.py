@@ -5,6 +5,8 @@ The end of its time and a cancel are said by the platform too, yet leave the cau
 GitHub's texts: https://github.com/actions/runner (the runner's messages), and the annotations of failed jobs.
 """
 
+# ruff: noqa: E501 -- a pattern or a sample line is one thing and is read in one piece
+
 from __future__ import annotations
 
 from cicatrix.core.verdict import FailureClass, Strength
@@ -20,8 +22,10 @@ PLATFORM: tuple[Rule, ...] = (
         match=(r"^The (?:self-)?hosted runner(?:: .{1,100})? lost communication with the server",),
         rank=9,
         examples=(
-            "The hosted runner lost communication with the server. Anything in your workflow that terminates the runner "
-            "process can cause this.",
+            (
+                "The hosted runner lost communication with the server. Anything in your workflow that terminates the runner "
+                "process can cause this."
+            ),
             "The self-hosted runner: pool-7 lost communication with the server. Verify the machine is running.",
         ),
         counter_examples=("client lost communication with the server under test",),
@@ -138,12 +142,16 @@ PLATFORM: tuple[Rule, ...] = (
         ),
         rank=8,
         examples=(
-            'ERROR: Job failed: failed to pull image "r.example.org/ci:1" with specified policies [always]: net/http: '
-            "TLS handshake timeout",
+            (
+                'ERROR: Job failed: failed to pull image "r.example.org/ci:1" with specified policies [always]: net/http: '
+                "TLS handshake timeout"
+            ),
         ),
         counter_examples=(
-            'ERROR: Job failed: failed to pull image "r.example.org/ci:1" with specified policies [always]: manifest '
-            "unknown",
+            (
+                'ERROR: Job failed: failed to pull image "r.example.org/ci:1" with specified policies [always]: manifest '
+                "unknown"
+            ),
         ),
     ),
     Rule(

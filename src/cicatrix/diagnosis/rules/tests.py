@@ -1,5 +1,7 @@
 """A test runner's own account of failed tests: the code's fault unless history says otherwise (strong)."""
 
+# ruff: noqa: E501 -- a pattern or a sample line is one thing and is read in one piece
+
 from __future__ import annotations
 
 from cicatrix.core.verdict import FailureClass, Strength
@@ -52,8 +54,10 @@ TESTS: tuple[Rule, ...] = (
         r"\bThere are test failures\.",
         rank=7,
         examples=(
-            "[ERROR] Failed to execute goal org.apache.maven.plugins:maven-surefire-plugin:3.0.0:test (default-test) on "
-            "project a: There are test failures.",
+            (
+                "[ERROR] Failed to execute goal org.apache.maven.plugins:maven-surefire-plugin:3.0.0:test (default-test) on "
+                "project a: There are test failures."
+            ),
         ),
         counter=("[INFO] --- maven-surefire-plugin:3.0.0:test (default-test) @ a ---",),
     ),

@@ -26,7 +26,7 @@ def _attach(world: World) -> None:
             status=exchange.status,
             headers=exchange.headers,
             body=exchange.body,
-            fault=bool(exchange.faults),
+            fault=exchange.spoilt,
             log_host=exchange.origin == "logs",
         )
 

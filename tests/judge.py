@@ -2,8 +2,8 @@
 
 The slice lies in `../shared/data` beside the project's root and is never copied. Without it nothing is judged, and
 the summary says so. Each distinct exchange (method, path template, query keys, JSON structure of both bodies, enum
-values, status) is judged once a run; repeats are counted. Two kinds are exempt: exchanges that a fault switch has
-spoilt on purpose, and log hosts, which the description does not cover.
+values, status) is judged once a run; repeats are counted. Exempt are answers that a fault switch has spoilt on
+purpose (their requests are judged all the same) and log hosts, which the description does not cover.
 
 What the slice leaves open is checked here: unknown query parameters; a status that an operation does not list
 (401, 403, 404, 422, 429, ...) must carry GitHub's error object (schema `basic-error`); a redirect must say where to.
@@ -107,10 +107,12 @@ class Judge:
         if not self.active:
             return
         with self._lock:
-            if fault or log_host:
-                self.faults += fault
-                self.log_host += log_host and not fault
+            if log_host:
+                self.log_host += 1
                 return
+            if fault:
+                self.faults += 1
+                status, body = 0, b""
             asked = {name.lower(): value for name, value in request_headers.items()}
             signed = "authorization" in asked
             quick = hash(
@@ -188,7 +190,8 @@ class Judge:
         refused_stranger = seen.status == 401 and "authorization" not in seen.asked
         if not refused_stranger and seen.status not in (400, 422):
             self._judge_request(seen, request)
-        self._judge_response(seen, operation, request)
+        if seen.status:
+            self._judge_response(seen, operation, request)
 
     def _template(self, method: str, path: str) -> str | None:
         key = (method, _SHAPELESS.sub("0", path))

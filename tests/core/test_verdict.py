@@ -57,7 +57,9 @@ INSTALL = StepKind.INSTALL
         pytest.param(Signals(missing="gone"), UNKNOWN, None, id="no log"),
         pytest.param(Signals(succeeded=True, hits=(hit(CODE),)), UNKNOWN, None, id="the log ends in success"),
         pytest.param(Signals(hits=(hit(INFRA, TERMINAL),)), INFRA, None, id="terminal alone"),
-        pytest.param(Signals(hits=(hit(INFRA, TERMINAL), hit(CODE))), UNKNOWN, INFRA, id="terminal beside an assertion"),
+        pytest.param(
+            Signals(hits=(hit(INFRA, TERMINAL), hit(CODE))), UNKNOWN, INFRA, id="terminal beside an assertion"
+        ),
         pytest.param(Signals(hits=(hit(INFRA, TERMINAL, near=False),)), UNKNOWN, None, id="terminal far from the end"),
         pytest.param(
             Signals(hits=(hit(INFRA, TERMINAL), hit(PERSISTENT, TERMINAL))), PERSISTENT, None, id="the lasting one wins"
@@ -69,11 +71,22 @@ INSTALL = StepKind.INSTALL
         pytest.param(Signals(hits=(hit(INFRA),), step_kind=INSTALL), INFRA, None, id="strong in an install step"),
         pytest.param(Signals(hits=(hit(INFRA, supported=True),)), INFRA, None, id="strong beside a transfer"),
         pytest.param(Signals(hits=(hit(INFRA), hit(INFRA, rule="b"))), INFRA, None, id="two strong rules"),
-        pytest.param(Signals(hits=(hit(INFRA), hit(INFRA, line=11))), UNKNOWN, INFRA, id="one rule twice is one signal"),
+        pytest.param(
+            Signals(hits=(hit(INFRA, supported=True), hit(INFRA, rule="b")), step_kind=StepKind.TEST),
+            UNKNOWN,
+            INFRA,
+            id="a test step may print anything",
+        ),
+        pytest.param(
+            Signals(hits=(hit(INFRA), hit(INFRA, line=11))), UNKNOWN, INFRA, id="one rule twice is one signal"
+        ),
         pytest.param(Signals(hits=(hit(INFRA, near=False),), step_kind=INSTALL), UNKNOWN, None, id="strong but far"),
         pytest.param(Signals(hits=(hit(INFRA), hit(CODE)), step_kind=INSTALL), UNKNOWN, INFRA, id="conflict"),
         pytest.param(
-            Signals(hits=(hit(INFRA), hit(CODE, near=False)), step_kind=INSTALL), UNKNOWN, INFRA, id="conflict from afar"
+            Signals(hits=(hit(INFRA), hit(CODE, near=False)), step_kind=INSTALL),
+            UNKNOWN,
+            INFRA,
+            id="conflict from afar",
         ),
         pytest.param(Signals(hits=(hit(CODE),)), CODE, None, id="deterministic alone"),
         pytest.param(Signals(hits=(hit(CODE, near=False),)), UNKNOWN, CODE, id="deterministic but far"),

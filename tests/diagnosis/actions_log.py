@@ -18,11 +18,15 @@ class ActionsLog:
     lines: list[str] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
 
-    def step(self, name: str, *output: str, command: str | None = None, conclusion: str | None = "success") -> ActionsLog:
+    def step(
+        self, name: str, *output: str, command: str | None = None, conclusion: str | None = "success"
+    ) -> ActionsLog:
         self.moment += timedelta(seconds=10)
         begun = self.moment
         if command is not None:
-            self._write(f"##[group]Run {command}", f"\x1b[36;1m{command}\x1b[0m", "shell: /usr/bin/bash -e {0}", "##[endgroup]")
+            self._write(
+                f"##[group]Run {command}", f"\x1b[36;1m{command}\x1b[0m", "shell: /usr/bin/bash -e {0}", "##[endgroup]"
+            )
         self._write(*output)
         if conclusion == "failure":
             self._write("##[error]Process completed with exit code 1.")

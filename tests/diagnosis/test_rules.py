@@ -24,9 +24,7 @@ def speaks(rule: Rule, sample: str) -> bool:
 
 def scanned(rule: Rule, text: str) -> bool:
     patterns = [Pattern(match) for match in rule.match]
-    return all(
-        any(scanner.scan(text.encode()).ends) for scanner in (HyperscanScanner(patterns), TailScanner(patterns))
-    )
+    return all(any(scanner.scan(text.encode()).ends) for scanner in (HyperscanScanner(patterns), TailScanner(patterns)))
 
 
 @pytest.mark.shows("RR-11")
@@ -51,7 +49,9 @@ def test_rule_ids_are_unique() -> None:
 def test_a_rule_that_acts_alone_is_one_the_platform_speaks() -> None:
     terminal = {rule.id.split(".")[0] for rule in BUILTIN if rule.strength is Strength.TERMINAL}
     assert terminal <= {"runner", "platform", "action", "jenkins", "gitlab", "job"}
-    assert not [r.id for r in BUILTIN if r.failure_class is FailureClass.FLAKY_PROBABLE and r.strength is not Strength.WEAK]
+    assert not [
+        r.id for r in BUILTIN if r.failure_class is FailureClass.FLAKY_PROBABLE and r.strength is not Strength.WEAK
+    ]
 
 
 @pytest.mark.shows("RR-11")

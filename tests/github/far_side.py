@@ -98,7 +98,7 @@ def run(run_id: int = 1, **other: Any) -> dict[str, Any]:
         "head_sha": SHA,
         "head_branch": "fix",
         "head_repository": {"id": 5},
-        "repository": {"id": 5},
+        "repository": {"id": 5, "owner": {"login": "o", "id": 50}},
         "status": "completed",
         "conclusion": "failure",
         "run_attempt": 1,

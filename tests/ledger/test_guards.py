@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from cicatrix.ledger import Ledger, LedgerUnsafe
-from cicatrix.ledger.connect import connect
 from cicatrix.ledger.address import parse
+from cicatrix.ledger.connect import connect
 from cicatrix.ledger.guards import authorize
 from cicatrix.ledger.tables import APPEND_ONLY
 from tests.ledger.helpers import attempt, audit, open_ledger, outcome

@@ -16,9 +16,9 @@ from cicatrix.ledger.migrate import SCHEMA_VERSION
 from tests.ledger.helpers import open_ledger
 
 
-def refused(url: str, **options: bool) -> LedgerUnavailable:
+def refused(url: str, *, read_only: bool = False) -> LedgerUnavailable:
     with pytest.raises(LedgerUnavailable) as caught:
-        open_ledger(url, **options)
+        open_ledger(url, read_only=read_only)
     lines = str(caught.value).splitlines()
     assert lines == [caught.value.what, caught.value.why, caught.value.next]
     assert all(line.strip() for line in lines)
@@ -116,11 +116,16 @@ def test_a_full_file_refuses_the_write_and_keeps_the_rest(path: Path, ledger: Le
     pages = path.stat().st_size // 4096
     full = open_ledger(f"sqlite:///{path}?max_page_count={pages + 4}")
     stored = 0
-    with pytest.raises(LedgerUnavailable, match="full") as caught:
+
+    def fill() -> None:
+        nonlocal stored
         for _ in range(1000):
             with full.write("fill") as tx:
                 tx.append("rerun.decided", {"padding": "x" * 500})
             stored += 1
+
+    with pytest.raises(LedgerUnavailable, match="full") as caught:
+        fill()
     assert len(str(caught.value).splitlines()) == 3
     assert stored > 0
     with full.read() as view:

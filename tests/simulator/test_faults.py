@@ -84,7 +84,7 @@ def test_garbage_is_no_json(form: str, body: str) -> None:
     with client(made) as http:
         answer = http.get(f"{REPO}/actions/runs")
         assert body in answer.text
-        with pytest.raises(ValueError, match="Expecting|Unterminated|Invalid"):
+        with pytest.raises(ValueError, match=r"Expecting|Unterminated|Invalid"):
             answer.json()
         assert http.get(f"{REPO}/actions/runs").json()["total_count"] == 1
 

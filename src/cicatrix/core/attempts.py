@@ -42,27 +42,28 @@ class RunFacts:
         return self.pull_request.number if self.pull_request else 0
 
     def key_of(self, name: str) -> str:
-        """The job key (foundations 2): from the workflow file when the name is found there, else path and shown name."""
+        """The job key (foundations 2): from the workflow file when it knows the name, else path and shown name."""
         key = self.graph.key_of(name) if self.graph else None
         return key if key is not None else f"{self.run.path} {name}"
 
 
 def merged_jobs(attempts: Sequence[Attempt]) -> tuple[Job, ...]:
-    """Each job where it stands now: from the last attempt that lists its name, in the order GitHub first showed them."""
+    """Each job where it stands now: from the last attempt that lists its name, in order of first showing."""
     latest: dict[str, list[Job]] = {}
     for attempt in attempts:
-        for name, jobs in _by_name(attempt.jobs).items():
-            latest[name] = jobs
+        latest.update(_by_name(attempt.jobs))
     return tuple(job for jobs in latest.values() for job in jobs)
 
 
 def disagreement(attempts: Sequence[Attempt]) -> str | None:
-    """Why the attempts cannot be merged by name, or None: same-named jobs of which a later attempt lists fewer."""
+    """Why attempts cannot be merged by name, or None: same-named jobs of which a later attempt lists fewer."""
     counts: dict[str, int] = {}
     for attempt in attempts:
         for name, jobs in _by_name(attempt.jobs).items():
             if len(jobs) < counts.get(name, 0):
-                return f"{counts[name]} jobs share the name {name!r} and attempt {attempt.number} lists {len(jobs)} of them"
+                return (
+                    f"{counts[name]} jobs share the name {name!r}, attempt {attempt.number} lists {len(jobs)} of them"
+                )
             counts[name] = len(jobs)
     return None
 
@@ -90,6 +91,15 @@ def reruns_by_others(facts: RunFacts, operations: Iterable[Operation]) -> Counte
         if attempt.number > 1 and attempt.number not in ours:
             counts.update(job.name for job in executed_in(facts.attempts, attempt.number))
     return counts
+
+
+def is_dependant_failure(job: Job, facts: RunFacts) -> bool:
+    """An `if: always()` gate whose needs failed: neither eligible nor ineligible (foundations 6)."""
+    if facts.graph is None or not facts.graph.is_aggregator(job.name):
+        return False
+    jobs = merged_jobs(facts.attempts)
+    needs = facts.graph.needs_of(job.name, [j.name for j in jobs])
+    return any(j.name in needs and j.conclusion not in {"success", "neutral", "skipped"} for j in jobs)
 
 
 def _by_name(jobs: Iterable[Job]) -> dict[str, list[Job]]:

@@ -62,7 +62,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """One repository's policy. `stops` are the reasons for which nothing may be written at all, each with its evidence."""
+    """One repository's policy. `stops` are reasons for which nothing may be written at all, each with its evidence."""
 
     resolved: Resolved
     environment: Environment

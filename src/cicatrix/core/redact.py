@@ -22,6 +22,7 @@ SHORTEST_CONFIGURED = 4
 Span = tuple[int, int]
 
 _MASK = REDACTED.encode()
+_MOST_PASSES = 8
 _C0 = bytes(set(range(0x20)) - {0x07, 0x09, 0x0A, 0x1B}) + b"\x7f"
 _STRING_BODY = rb"(?:[^\x07\x1b\n\xc2]|\xc2[^\x9c\x9d])*"
 _ESCAPES = re.compile(
@@ -50,8 +51,7 @@ def clean(text: str) -> str:
 
 def redact(text: str) -> str:
     """The cleaned text with every secret that is known by its shape replaced by `[redacted]`. Idempotent."""
-    data = _clean(text)
-    return _masked(data, _shapes(data))
+    return _redacted(_clean(text), _shapes).decode("utf-8", "replace")
 
 
 def redactor(extra: Iterable[str]) -> Callable[[str], str]:
@@ -62,9 +62,11 @@ def redactor(extra: Iterable[str]) -> Callable[[str], str]:
     """
     plain, encoded = _forms(extra)
 
+    def spans(data: bytes) -> list[Span]:
+        return [*_shapes(data), *_configured(data, plain, encoded)]
+
     def redact_configured(text: str) -> str:
-        data = _clean(text)
-        return _masked(data, [*_shapes(data), *_configured(data, plain, encoded)])
+        return _redacted(_clean(text), spans).decode("utf-8", "replace")
 
     return redact_configured
 
@@ -78,7 +80,32 @@ def _clean(text: str) -> bytes:
     return data if plain_ascii else _INVISIBLE.sub(b"", data)
 
 
-def _masked(data: bytes, spans: Iterable[Span]) -> str:
+def _redacted(data: bytes, spans: Callable[[bytes], Iterable[Span]]) -> bytes:
+    """Masks until nothing is left to mask: what stood right before a secret may have hidden another one.
+
+    Only lines that were changed are looked at again.
+    """
+    data = _masked(data, spans(data))
+    for _ in range(_MOST_PASSES):
+        if _MASK not in data:
+            break
+        lines = data.split(b"\n")
+        changed = [n for n, line in enumerate(lines) if _MASK in line]
+        before = b"\n".join(lines[n] for n in changed)
+        after = _masked(before, spans(before))
+        if after == before:
+            break
+        again = after.split(b"\n")
+        if len(again) != len(changed):  # a secret of several lines came to light
+            data = _masked(data, spans(data))
+            continue
+        for n, line in zip(changed, again, strict=True):
+            lines[n] = line
+        data = b"\n".join(lines)
+    return data
+
+
+def _masked(data: bytes, spans: Iterable[Span]) -> bytes:
     parts: list[bytes] = []
     done, start, end = 0, -1, -1
     for first, last in sorted(spans):
@@ -93,7 +120,7 @@ def _masked(data: bytes, spans: Iterable[Span]) -> str:
         parts += [data[done:start], _MASK]
         done = end
     parts.append(data[done:])
-    return b"".join(parts).decode("utf-8", "replace")
+    return b"".join(parts)
 
 
 def _shapes(data: bytes) -> list[Span]:
@@ -237,6 +264,8 @@ _VALUE = re.compile(
 _REFERENCE = re.compile(rb"(?:\$\{\{[^}\n]{0,200}\}\}|\$\{[^}\s]{0,200}\}|%[A-Z_]{1,60}%)(?=[\s\"'`]|$)")
 _NOT_SECRET = re.compile(rb"\*+[,;)\]}]*|(?i:null|none|nil|true|false|undefined|empty)[,;)\]}]*|[,;(){}\[\]]+")
 _PROSE = re.compile(rb"(?:unexpected|illegal)[ \t]+$")
+_USERINFO = re.compile(rb"://[^\s\"'`<>/?#@]*$")
+_HOST = re.compile(rb"[^\s\"'`<>/?#]*@")
 _WORKING_DIRECTORY = re.compile(rb"[/~$.]|[A-Za-z]:[\\/]")
 
 
@@ -272,6 +301,8 @@ def _is_secret(data: bytes, lower: bytes, key: bytes, at: int, span: Span) -> bo
     if start == end or _REFERENCE.match(data, start) or _NOT_SECRET.fullmatch(value):
         return False
     if key == b"pwd" and _WORKING_DIRECTORY.match(value):
+        return False
+    if _HOST.match(value) and _USERINFO.search(data[max(0, at - 64) : at]):  # `_userinfo` masks it and leaves the host
         return False
     between = lower[at:start]
     if b"=" in between or end - start > 2:

@@ -102,7 +102,7 @@ class Diagnoser:
         return judge(self._read(text, None, truncated=truncated, skipped_lines=skipped_lines))
 
     def diagnose_file(self, path: Path) -> Verdict:
-        """The verdict on a local log of any size: its last 64 MB are read, line numbers count from its beginning.
+        """The verdict on a local log of any size: its last 32 MB are read, line numbers count from its beginning.
 
         Raises OSError when `path` cannot be read.
         """

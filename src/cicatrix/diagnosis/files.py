@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-FILE_CAP = 64 * 1024 * 1024
+FILE_CAP = 32 * 1024 * 1024
 """Bytes of a file that are read: its end, where a job says what it died of."""
 _CHUNK = 1024 * 1024
 

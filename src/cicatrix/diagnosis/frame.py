@@ -64,7 +64,7 @@ def frame(text: bytes, marks: Offsets, job: Job | None, window: tuple[int, int] 
     if window is None:
         own = _by_marks(text, marks, begins, limit)
         return Frame(own.regions, step.name, kind, step.name)
-    start, stop = window
+    start, stop = _own_start(text, window[0], marks), window[1]
     anchor = max((e for e in marks[Mark.ERROR] if start < e <= stop), default=stop)
     return Frame((Region(start, stop, _line_end(text, anchor)),), step.name, kind, step.name)
 
@@ -117,6 +117,14 @@ def _last_words(text: bytes) -> int:
     return len(text.rstrip()) if len(text) < REACH else len(text) - REACH + len(text[-REACH:].rstrip())
 
 
+def _own_start(text: bytes, start: int, marks: Offsets) -> int:
+    """Past the lines that the step before printed in the same second: GitHub gives no finer times."""
+    announced = min(marks[Mark.STEP], default=None)
+    if announced is not None and line_at(text, announced).stamp == line_at(text, start + 1).stamp:
+        return text.rfind(b"\n", start, announced) + 1 or start
+    return start
+
+
 def step_window(text: bytes, job: Job | None) -> tuple[int, int] | None:
     """Byte range of the lines printed while the failed step of `job` ran, by binary search over the timestamps.
 
@@ -143,7 +151,8 @@ def _first_at(text: bytes, moment: datetime) -> int:
             high = middle
         else:
             low = max(found[0] + 1, middle + 1)
-    return 0 if low <= 0 else text.rfind(b"\n", 0, low) + 1
+    found = _stamp_after(text, low)
+    return len(text) if found is None else found[0]
 
 
 def _stamp_after(text: bytes, offset: int) -> tuple[int, datetime] | None:

@@ -12,6 +12,7 @@ from cicatrix.core.redact import redact
 LINE_CAP = 16 * 1024
 """A line is looked at no further than this to either side of a hit."""
 SHOWN = 400
+_PIECE = 1024 * 1024
 _CSI = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[()][A-B0-2]|\x1b\][^\x07\x1b\n]{0,200}(?:\x07|\x1b\\)")
 _STAMP = rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?Z"
 _GH_CLIENT = re.compile(rb"^(?:\xef\xbb\xbf)?([^\t\n]{1,200})\t([^\t\n]{1,200})\t(?=(?:\xef\xbb\xbf)?\d{4}-\d\d-\d\dT)")
@@ -30,7 +31,16 @@ def clean(text: bytes) -> bytes:
     """`text` as UTF-8 without terminal control sequences. Line feeds keep their number."""
     if text[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         text = text.decode("utf-16", "replace").encode()
-    return _CSI.sub(b"", text) if b"\x1b" in text else text
+    if b"\x1b" not in text:
+        return text
+    # piece by piece: one substitution over a whole log needs five times its size
+    clear, start = bytearray(), 0
+    while start < len(text):
+        cut = text.find(b"\n", start + _PIECE)
+        stop = len(text) if cut < 0 else cut + 1
+        clear += _CSI.sub(b"", text[start:stop])
+        start = stop
+    return bytes(clear)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,13 +36,15 @@ _KINDS: tuple[tuple[StepKind, re.Pattern[str]], ...] = (
 
 
 def step_kind(name: str | None) -> StepKind | None:
-    """The kind of the step called `name`, or None: it builds or tests, or the name does not say.
+    """The kind of the step called `name`, or None: it builds, or the name does not say.
 
-    A name that also speaks of tests, lint or a deployment is of no kind: "Install and test" runs the code.
+    A name that speaks of tests, lint or a deployment is `TEST`, whatever else it says: "Install and test" runs the code.
     """
     if not name:
         return None
     text = name.casefold()
-    if _CODE.search(text.replace("-test-", " ")) or text.startswith(("build", "run make", "run cargo build")):
+    if _CODE.search(text):
+        return StepKind.TEST
+    if text.startswith(("build", "run make", "run cargo build")):
         return None
     return next((kind for kind, pattern in _KINDS if pattern.search(text)), None)

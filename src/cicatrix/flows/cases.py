@@ -35,13 +35,16 @@ def move(
     case: Case,
     state: CaseState,
     now: datetime,
+    *,
     wake_at: datetime | None = None,
     note: str | None = None,
-    *,
     operation_id: str | None = None,
     data: Mapping[str, object] | None = None,
 ) -> Case:
-    """Save the case in `state`. Raises StaleEpoch when somebody took it over, LedgerError for a step the table forbids."""
+    """Save the case in `state`.
+
+    Raises StaleEpoch when somebody took it over since, LedgerError for a step that the table forbids.
+    """
     moved = replace(
         case,
         state=state,

@@ -16,7 +16,7 @@ from cicatrix.ledger import Ledger
 T = TypeVar("T")
 
 RECONCILE_WINDOW = timedelta(minutes=10)
-"""Default of CICATRIX_RECONCILE_WINDOW: how long absence proves nothing. A window shorter than GitHub's staleness doubles effects."""
+"""Default of CICATRIX_RECONCILE_WINDOW: how long absence proves nothing. Shorter than GitHub's staleness is unsafe."""
 
 DEFER_LIMIT = timedelta(hours=1)
 """An operation that GitHub keeps deferring ends REFUSED after this long (foundations 4)."""

@@ -12,7 +12,7 @@ REPOSITORY_LAWBOOK = ".github/cicatrix.yml"
 
 
 def read_policy(ctx: Context, owner: str, repository: str, *, dry_run: bool = False) -> Policy:
-    """The repository's policy now. Reads its lawbook from the default branch (conditional request), never from a head."""
+    """The repository's policy now. Its lawbook is read from the default branch (conditional request) only."""
     deployment = ctx.deployment
     text = ctx.github.file(owner, repository, REPOSITORY_LAWBOOK) if deployment.read_repository_lawbook else None
     layer, problems = load(text, REPOSITORY_LAWBOOK) if text is not None else (None, ())

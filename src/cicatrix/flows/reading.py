@@ -7,10 +7,10 @@ failed jobs that facts do not settle. Lawbook and identity are read beside the p
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
-from cicatrix.core.attempts import RunFacts, merged_jobs
+from cicatrix.core.attempts import RunFacts, is_dependant_failure, merged_jobs
 from cicatrix.core.facts import (
     Attempt,
     CheckRun,
@@ -90,10 +90,6 @@ class Reading:
     """Names of workflows of the head that are still going."""
 
 
-class NotFound(Exception):
-    """The pull request or run does not exist, or the token may not see it."""
-
-
 def read_target(ctx: Context, target: Target, *, dry_run: bool = False) -> Reading:
     """Facts about everything red at the target. Raises GitHubError when GitHub cannot be read."""
 
@@ -117,15 +113,8 @@ def read_target(ctx: Context, target: Target, *, dry_run: bool = False) -> Readi
     repository = pull.base if pull else None
     if repository is None and (seen := [*red, *runs.items]):
         repository = repository_of(ctx, target.owner, target.repository, seen[0])
-    hole = runs.incomplete or checks.incomplete
-    files: dict[Place, bytes | None] = {}
-    facts = ctx.gather(
-        [
-            _later(_read_run, ctx, target, repository, pull, run, runs.items, hole, files, named is not None)
-            for run in red
-            if repository is not None
-        ]
-    )
+    head = _Head(runs=runs.items, hole=runs.incomplete or checks.incomplete, named=named is not None)
+    facts = ctx.gather([_run_reader(ctx, repository, pull, run, head) for run in red if repository is not None])
     others = tuple(
         c
         for c in checks.items
@@ -148,10 +137,6 @@ def three(ctx: Context, a: Callable[[], A], b: Callable[[], B], c: Callable[[], 
     """Three reads of different kinds side by side."""
     thunks: list[Callable[[], object]] = [a, b, c]
     return cast("tuple[A, B, C]", tuple(ctx.gather(thunks)))
-
-
-def _later(function: Callable[..., RunFacts], *args: object) -> Callable[[], RunFacts]:
-    return lambda: function(*args)
 
 
 def _read_subject(ctx: Context, target: Target) -> tuple[PullRequest | None, WorkflowRun | None]:
@@ -179,7 +164,7 @@ def _pull_request_of(ctx: Context, target: Target, run: WorkflowRun) -> PullRequ
 def _read_head(
     ctx: Context, target: Target, pull: PullRequest | None, named: WorkflowRun | None, head_sha: str
 ) -> tuple[Listing[WorkflowRun], Listing[CheckRun]]:
-    """Runs and check runs of the head; for a run without a pull request, the runs of its workflow and branch instead."""
+    """Runs and check runs of the head; for a run without a pull request, runs of its workflow and branch instead."""
     nothing: Listing[CheckRun] = Listing(())
     if pull is None and named is not None:
         if named.head_branch is None:
@@ -200,22 +185,28 @@ def repository_of(ctx: Context, owner: str, name: str, run: WorkflowRun) -> Repo
     )
 
 
-def _read_run(
-    ctx: Context,
-    target: Target,
-    repository: Repository,
-    pull: PullRequest | None,
-    run: WorkflowRun,
-    runs_of_head: Sequence[WorkflowRun],
-    hole: str | None,
-    files: dict[Place, bytes | None],
-    named: bool,
-) -> RunFacts:
-    newer = newer_run(run, runs_of_head)
-    if pull is None and not named and run.head_branch is not None:
-        branch = ctx.github.runs_of_branch(target.owner, target.repository, run.workflow_id, run.head_branch)
-        newer = newer_run(run, branch.items)
-    return read_run(ctx, repository, pull, run, newer=newer, hole=hole, files=files)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Head:
+    """What all red runs of a head share."""
+
+    runs: tuple[WorkflowRun, ...]
+    hole: str | None
+    named: bool
+    """The run was named by id: `runs` then already holds those of its workflow and branch."""
+    files: dict[Place, bytes | None] = field(default_factory=dict)
+
+
+def _run_reader(
+    ctx: Context, repository: Repository, pull: PullRequest | None, run: WorkflowRun, head: _Head
+) -> Callable[[], RunFacts]:
+    def read() -> RunFacts:
+        newer = newer_run(run, head.runs)
+        if pull is None and not head.named and run.head_branch is not None:
+            branch = ctx.github.runs_of_branch(repository.owner, repository.name, run.workflow_id, run.head_branch)
+            newer = newer_run(run, branch.items)
+        return read_run(ctx, repository, pull, run, newer=newer, hole=head.hole, files=head.files)
+
+    return read
 
 
 def newer_run(run: WorkflowRun, runs: Sequence[WorkflowRun]) -> WorkflowRun | None:
@@ -289,7 +280,7 @@ def _workflow_files(run: WorkflowRun, owner: str, name: str) -> list[WorkflowFil
     for reference, sha in run.referenced_workflows:
         place, _, ref = reference.partition("@")
         pieces = place.split("/", 2)
-        if len(pieces) != 3:  # noqa: PLR2004  # owner / repository / path
+        if len(pieces) != 3:  # owner / repository / path
             continue
         repository, path = f"{pieces[0]}/{pieces[1]}", pieces[2]
         wanted.append(WorkflowFileAt(repository=repository, path=path, ref=sha or ref, name=reference))
@@ -331,7 +322,7 @@ def _graph(
 
 def diagnose_run(ctx: Context, facts: RunFacts) -> RunFacts:
     """The same facts with a verdict for each failed job: facts first, a log only where they do not settle it."""
-    jobs = [j for j in merged_jobs(facts.attempts) if j.failed and not _gate(facts, j)]
+    jobs = [j for j in merged_jobs(facts.attempts) if j.failed and not is_dependant_failure(j, facts)]
     verdicts: dict[str, Verdict] = {}
     unsettled = []
     for job in jobs:
@@ -362,15 +353,6 @@ def _log_reader(ctx: Context, facts: RunFacts, job: Job) -> Callable[[], tuple[V
     return read
 
 
-def _gate(facts: RunFacts, job: Job) -> bool:
-    """Facts settle a gate whose needs failed; its log is not worth a request."""
-    if facts.graph is None or not facts.graph.is_aggregator(job.name):
-        return False
-    jobs = merged_jobs(facts.attempts)
-    needs = facts.graph.needs_of(job.name, [j.name for j in jobs])
-    return any(j.name in needs and j.conclusion not in NOT_FAILED for j in jobs)
-
-
 def read_head_again(ctx: Context, facts: RunFacts) -> RunFacts:
     """The one read before the write: the pull request's head, or the run itself when there is none."""
     owner, name = facts.repository.owner, facts.repository.name
@@ -379,4 +361,4 @@ def read_head_again(ctx: Context, facts: RunFacts) -> RunFacts:
     return replace(facts, run=ctx.github.run(owner, name, facts.run.id))
 
 
-__all__ = ["GitHubError", "NotFound", "Reading", "Target", "read_head_again", "read_run", "read_target"]
+__all__ = ["GitHubError", "Reading", "Target", "read_head_again", "read_run", "read_target"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from cicatrix.core.attempts import RunFacts
 from cicatrix.core.operations import AttemptRow, AuditRow, Operation
@@ -23,11 +23,19 @@ def stamp(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
-def decided_entry(
-    tx: Tx, request: RerunRequest, facts: RunFacts, policy: Policy, plan: Plan, decision_id: str, inputs_hash: str
-) -> int:
+class Deciding(Protocol):
+    """For whom, and under what policy, something is decided."""
+
+    @property
+    def request(self) -> RerunRequest: ...
+
+    @property
+    def policy(self) -> Policy: ...
+
+
+def decided_entry(tx: Tx, turn: Deciding, facts: RunFacts, plan: Plan, *, decision_id: str, inputs_hash: str) -> int:
     """Append `rerun.decided`: one entry a decision, holding all its jobs. Foreign text goes in as commitments."""
-    run = facts.run
+    run, request, policy = facts.run, turn.request, turn.policy
     return tx.append(
         "rerun.decided",
         {

@@ -62,7 +62,7 @@ def _post(ctx: Context, operation: Operation, receipt: Receipt) -> Mapping[str, 
     return accepted.as_json()
 
 
-# --- the ways an operation goes on ---------------------------------------------------------------------------------------
+# --- the ways an operation goes on ---
 
 
 def confirm(ctx: Context, operation: Operation, response: Mapping[str, object], *, how: str) -> None:
@@ -87,7 +87,7 @@ def confirm(ctx: Context, operation: Operation, response: Mapping[str, object], 
             return
         state = OperationState.CONFIRMED
         tx.record_attempts(settled_rows(tx, operation, state, index, decision=TRIGGERED, response=response))
-        _audit(tx, operation, "completed", index, now, {"decision": TRIGGERED, "response": dict(response)})
+        _audit(tx, operation, "completed", index, {"decision": TRIGGERED, "response": dict(response)})
         step_case(tx, operation, CaseState.RERAN, now, wake_at=now + ctx.deployment.poll_interval)
 
 
@@ -108,7 +108,7 @@ def refuse(
             return
         state = OperationState.REFUSED
         tx.record_attempts(settled_rows(tx, operation, state, index, decision="BLOCKED", reason=reason, error=why))
-        _audit(tx, operation, "failed", index, now, {"decision": "BLOCKED", "reasonCode": reason.value}, error=why)
+        _audit(tx, operation, "failed", index, {"decision": "BLOCKED", "reasonCode": reason.value}, error=why)
         case = step_case(tx, operation, CaseState.DECIDING, now)
         if case is not None:
             move(tx, case, CaseState.HANDED_OVER, now, note=f"{reason}: {why}"[:500])
@@ -141,14 +141,13 @@ def give_up(ctx: Context, operation: Operation, why: str) -> None:
             return
         reason = Reason.OUTCOME_UNKNOWN
         tx.record_attempts(settled_rows(tx, operation, state, index, decision="BLOCKED", reason=reason, error=why))
-        _audit(tx, operation, "failed", index, now, {"decision": "BLOCKED", "reasonCode": reason.value}, error=why)
+        _audit(tx, operation, "failed", index, {"decision": "BLOCKED", "reasonCode": reason.value}, error=why)
         note = f"INDETERMINATE: cicatrix operation resolve {operation.id} --as happened|did-not-happen --reason TEXT"
         step_case(tx, operation, CaseState.HANDED_OVER, now, note=note)
 
 
 def resolve(ctx: Context, operation_id: str, *, happened: bool, reason: str, principal: str) -> Operation | None:
     """A person ends an INDETERMINATE operation. None when there is no such operation in that state."""
-    now = ctx.now()
     state = OperationState.CONFIRMED if happened else OperationState.REFUSED
     with ctx.ledger.write("resolve") as tx:
         operation = tx.operation(operation_id)
@@ -168,18 +167,19 @@ def resolve(ctx: Context, operation_id: str, *, happened: bool, reason: str, pri
             no = Reason.GITHUB_REFUSED
             rows = settled_rows(tx, operation, state, index, decision="BLOCKED", reason=no, error=f"resolved: {reason}")
         tx.record_attempts(rows)
-        _audit(tx, operation, "completed" if happened else "failed", index, now, {"resolvedBy": principal})
+        _audit(tx, operation, "completed" if happened else "failed", index, {"resolvedBy": principal})
     return _current(ctx, operation_id)
 
 
-# --- reading GitHub back -------------------------------------------------------------------------------------------------
+# --- reading GitHub back ---
 
 
 def reconcile(ctx: Context, operation: Operation, *, sender: bool = False) -> OperationState:
-    """Settle a SENT operation by reading: does attempt N+1 exist, and is it ours? Absence proves nothing inside the window.
+    """Settle a SENT operation by reading: does attempt N+1 exist, and is it ours?
 
-    `sender` says that the caller is the one that sent it and is done: nobody else's POST can still be on its way. Any
-    other reader waits for the window's end before it calls an attempt somebody else's and frees the slots.
+    Absence proves nothing inside the window. `sender` says that the caller is the one that sent it and is done: no
+    POST can still be on its way. Any other reader waits for the window's end before it calls an attempt somebody
+    else's and frees the slots.
     """
     try:
         run = ctx.github.run(operation.owner, operation.repository, operation.run_id)
@@ -224,7 +224,7 @@ def _window_over(ctx: Context, operation: Operation) -> bool:
     return ctx.now() >= (operation.sent_at or operation.created_at) + ctx.deployment.reconcile_window
 
 
-# --- shared ----------------------------------------------------------------------------------------------------------------
+# --- shared ---
 
 
 def answer_of_operation(ctx: Context, facts: RunFacts, operation: Operation, *, plan: Plan | None = None) -> Decided:
@@ -301,7 +301,7 @@ def step_case(
     case = tx.case_of_run(operation.host, operation.repository_id, operation.run_id)
     if case is None or case.operation_id != operation.id or not may_follow(case.state, state):
         return None
-    return move(tx, take_over(tx, case, now), state, now, wake_at, note)
+    return move(tx, take_over(tx, case, now), state, now, wake_at=wake_at, note=note)
 
 
 def settled_rows(
@@ -362,16 +362,10 @@ def settled_rows(
 
 
 def _audit(
-    tx: Tx,
-    operation: Operation,
-    status: str,
-    index: int,
-    now: datetime,
-    result: dict[str, Any],
-    error: str | None = None,
+    tx: Tx, operation: Operation, status: str, index: int, result: dict[str, Any], *, error: str | None = None
 ) -> None:
     tx.record_audit(
-        record.operation_audit_row(operation, status=status, index=index, now=now, result=result, error=error)
+        record.operation_audit_row(operation, status=status, index=index, now=tx.now, result=result, error=error)
     )
 
 

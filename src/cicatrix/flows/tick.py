@@ -22,6 +22,7 @@ from cicatrix.core.verdict import Verdict
 from cicatrix.flows.answer import Decided
 from cicatrix.flows.cases import move, take_over
 from cicatrix.flows.context import DEFER_LIMIT, Context
+from cicatrix.flows.intent import Turn, plan_in, with_kill_switch
 from cicatrix.flows.policies import read_policy
 from cicatrix.flows.reading import (
     Reading,
@@ -32,7 +33,7 @@ from cicatrix.flows.reading import (
     read_run,
     repository_of,
 )
-from cicatrix.flows.rerun import decide_run, ledger_size, plan_in, with_kill_switch
+from cicatrix.flows.rerun import decide_run, ledger_size
 from cicatrix.flows.settle import act, reconcile, refuse
 from cicatrix.github import GitHubError
 from cicatrix.ledger import Intent, StaleEpoch, Tx
@@ -89,7 +90,7 @@ def _guarded_case(ctx: Context, due: Case) -> Ticked | None:
     return Ticked(run=due.run_id, before=due.state, after=after.state, note=after.note)
 
 
-# --- operations ----------------------------------------------------------------------------------------------------------
+# --- operations ---
 
 
 def _tick_operation(ctx: Context, operation: Operation) -> OperationState:
@@ -110,14 +111,14 @@ def send_again(ctx: Context, operation: Operation) -> OperationState:
     request = request_of(operation, case)
     reading, facts = _read(ctx, operation.owner, operation.repository, operation.run_id, operation.pull_request)
     facts = read_head_again(ctx, facts)
-    policy = with_kill_switch(ctx, reading.policy)
+    turn = Turn(ctx=ctx, request=request, policy=with_kill_switch(ctx, reading.policy), identity=reading.identity)
 
     def decide(tx: Tx) -> Intent | str:
         now = ctx.now()
         current = tx.operation(operation.id)
         if current is None or current.state is not OperationState.DEFERRED:
             return "settled meanwhile"
-        plan, _ = plan_in(tx, request, facts, policy, (), now, excluding=operation.id)
+        plan, _ = plan_in(tx, turn, facts, excluding=operation.id)
         names = {r.name for r in plan.call.named} if plan.call else set()
         if plan.call is None or plan.call.verb is not operation.verb or names != {r.name for r in operation.named}:
             return "; ".join(plan.reasons) or "the plan is another one now"
@@ -152,7 +153,7 @@ def request_of(operation: Operation, case: Case | None) -> RerunRequest:
     )
 
 
-# --- cases -----------------------------------------------------------------------------------------------------------------
+# --- cases ---
 
 
 def tick_case(ctx: Context, case: Case) -> Case:
@@ -316,19 +317,20 @@ def _go_on(ctx: Context, case: Case) -> Case:
     if decided.operation is not None:
         return current
     with ctx.ledger.write("case") as tx:
-        return move(tx, take_over(tx, current, ctx.now()), *_rest(ctx, decided, facts))
+        state, wake_at, note = _rest(decided, facts)
+        return move(tx, take_over(tx, current, ctx.now()), state, ctx.now(), wake_at=wake_at, note=note)
 
 
-def _rest(ctx: Context, decided: Decided, facts: RunFacts) -> tuple[CaseState, datetime, datetime | None, str]:
-    """Where a case goes whose decision made no call: (state, now, wake_at, note)."""
-    now = ctx.now()
+def _rest(decided: Decided, facts: RunFacts) -> tuple[CaseState, datetime | None, str]:
+    """Where a case goes whose decision made no call: state, when to wake, note."""
     codes = {j.reason for j in decided.plan.jobs}
     waits = {Reason.RUN_IN_PROGRESS, Reason.COOLDOWN_ACTIVE, Reason.OUTAGE_HOLD}
+    told = "; ".join(decided.plan.reasons)[:300]
     if codes & waits and decided.plan.wake_at is not None:
-        return CaseState.QUEUED, now, decided.plan.wake_at, "; ".join(decided.plan.reasons)[:300]
+        return CaseState.QUEUED, decided.plan.wake_at, told
     if facts.run.completed and facts.run.conclusion in NOT_FAILED:
-        return CaseState.CLOSED, now, None, "healed: the run is green"
-    return CaseState.HANDED_OVER, now, None, "; ".join(decided.plan.reasons)[:300]
+        return CaseState.CLOSED, None, "healed: the run is green"
+    return CaseState.HANDED_OVER, None, told
 
 
 def _queued(case: Case) -> list[str]:
@@ -367,4 +369,4 @@ def _save(
 ) -> Case:
     with ctx.ledger.write("case") as tx:
         wake = None if state in ENDED else wake_at
-        return move(tx, case, state, ctx.now(), wake, case.note if note is None else note, data=data)
+        return move(tx, case, state, ctx.now(), wake_at=wake, note=note, data=data)

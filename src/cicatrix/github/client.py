@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,9 +13,11 @@ import httpx
 
 from cicatrix.core.facts import CheckRun, Identity, Job, JobLog, Listing, PullRequest, Receipt, Repository, WorkflowRun
 from cicatrix.github import logs, names, wire
+from cicatrix.github.body import Answer
 from cicatrix.github.credentials import READ, RERUN, AppCredentials, Bearer, Credentials
 from cicatrix.github.errors import Refused, Unanswered
-from cicatrix.github.exchange import Answer, Ask, Exchange, Exchanges, Sent
+from cicatrix.github.exchange import Ask, Exchange, Exchanges, Sent
+from cicatrix.github.files import Files, content_of
 from cicatrix.github.host import Host
 from cicatrix.github.paging import collect
 from cicatrix.github.table import BOUNDS, Bounds
@@ -31,8 +29,6 @@ PER_PAGE = 100
 """GitHub's largest page (https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api)."""
 NEWER_RUNS = 30
 """Size of the one page of newer runs; GitHub lists the newest first."""
-_FILES_KEPT = 512
-_LARGEST_KEPT = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +92,7 @@ class GitHub:
         )
         self._tokens = Tokens(self._exchanges, credentials)
         self._resolver = resolver or (logs.resolve if transport is None else None)
-        self._files: OrderedDict[tuple[str, str, str, str], tuple[str, bytes]] = OrderedDict()
-        self._files_lock = threading.Lock()
+        self._files = Files()
 
     def __repr__(self) -> str:
         return f"GitHub({self.host.name!r}, {self._credentials!r})"
@@ -164,18 +159,23 @@ class GitHub:
 
     def run_attempt(self, owner: str, repo: str, run_id: str, attempt: int) -> WorkflowRun:
         """https://docs.github.com/en/rest/actions/workflow-runs#get-a-workflow-run-attempt"""
-        number = names.number(attempt, "attempt number")
+        runs = f"{names.repository_path(owner, repo)}/actions/runs/{names.number(run_id, 'run id')}"
         ask = Ask(
             template="/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}",
-            path=f"{names.repository_path(owner, repo)}/actions/runs/{names.number(run_id, 'run id')}/attempts/{number}",
+            path=f"{runs}/attempts/{names.number(attempt, 'run attempt')}",
         )
         found = self._about(owner, repo, ask, wire.workflow_run)
         if found.id != str(run_id) or found.run_attempt != attempt:
-            raise Unanswered(f"{ask} was answered", why=f"the answer is about run {found.id}, {found.run_attempt}")
+            raise Unanswered(
+                f"{ask} was answered", why=f"the answer is about run {found.id}, attempt {found.run_attempt}"
+            )
         return found
 
     def runs_of_head(self, owner: str, repo: str, head_sha: str) -> Listing[WorkflowRun]:
-        """All runs of a commit. https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository"""
+        """All runs of a commit.
+
+        https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository
+        """
         sha = names.commit(head_sha)
         ask = Ask(
             template="/repos/{owner}/{repo}/actions/runs",
@@ -250,7 +250,7 @@ class GitHub:
         """
         place = f"{names.repository_path(owner, repo)}/contents/{names.file_path(path)}"
         key = (owner.lower(), repo.lower(), path, ref or "")
-        known = self._remembered(key)
+        known = self._files.get(key)
         if known is not None and ref is not None and names.is_commit(ref):
             return known[1]
         ask = Ask(
@@ -267,8 +267,8 @@ class GitHub:
             return None
         if answer.status == 304 and known is not None:
             return known[1]
-        content = self._parsed(ask, answer, _file)
-        self._remember(key, answer.headers.get("etag", ""), content)
+        content = self._parsed(ask, answer, content_of)
+        self._files.put(key, answer.headers.get("etag", ""), content)
         return content
 
     def job_log(self, owner: str, repo: str, job_id: str) -> JobLog:
@@ -372,21 +372,6 @@ class GitHub:
             problem = str(wrong)
         raise Unanswered(f"{ask} was answered {answer.status}", why=problem, status=answer.status)
 
-    def _remembered(self, key: tuple[str, str, str, str]) -> tuple[str, bytes] | None:
-        with self._files_lock:
-            known = self._files.get(key)
-            if known is not None:
-                self._files.move_to_end(key)
-            return known
-
-    def _remember(self, key: tuple[str, str, str, str], etag: str, content: bytes) -> None:
-        with self._files_lock:
-            self._files.pop(key, None)
-            if len(content) <= _LARGEST_KEPT:
-                self._files[key] = (etag, content)
-            while len(self._files) > _FILES_KEPT:
-                self._files.popitem(last=False)
-
 
 def _app(tree: wire.Tree) -> Identity:
     slug = tree.get("slug")
@@ -400,14 +385,3 @@ def _user(tree: wire.Tree) -> Identity:
     if not isinstance(login, str) or not login:
         raise wire.Malformed("user.login is missing")
     return Identity(id=wire.identifier(tree.get("id"), "user.id"), login=login, kind="user")
-
-
-def _file(tree: wire.Tree) -> bytes:
-    if tree.get("type") not in {"file", None} or not isinstance(tree.get("content"), str):
-        raise wire.Malformed("what stands there is not a file")
-    if tree.get("encoding") != "base64":
-        raise wire.Malformed("the file is larger than 1 MB, which this endpoint does not give")
-    try:
-        return base64.b64decode(tree["content"])
-    except (binascii.Error, ValueError):
-        raise wire.Malformed("the file's content is not base64") from None

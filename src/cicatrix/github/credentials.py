@@ -145,7 +145,9 @@ class Bearer:
 def _rsa_key(pem: str | bytes) -> RSAPrivateKey:
     """The key, or `ValueError` without a trace of its text."""
     try:
-        key = load_pem_private_key(pem.encode() if isinstance(pem, str) else pem, password=None)
+        # one line with \n written out is how a key fits into an environment variable
+        data = pem.replace("\\n", "\n").encode() if isinstance(pem, str) else pem
+        key = load_pem_private_key(data, password=None)
     except Exception as wrong:  # noqa: BLE001 - cryptography raises types of its own for keys it does not support
         problem = type(wrong).__name__
     else:

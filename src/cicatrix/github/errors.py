@@ -15,21 +15,16 @@ import re
 from datetime import datetime
 from typing import NamedTuple
 
-_SECRET = re.compile(
-    r"gh[pousr]_[\w-]{8,}(?:\.[\w-]+)*"  # tokens of people, Apps and workflows; the stateless form ends in a JWT
-    r"|github_pat_\w{8,}"
-    r"|eyJ[\w-]{4,}\.[\w-]{4,}\.[\w-]*"  # a JSON Web Token
-    r"|-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|\Z)"
-    r"|(?<=[?&])(?:sig|signature|token|se|sp|sv|skoid)=[^&\s\"']+",  # what makes a link to a log a key to it
-    re.DOTALL | re.IGNORECASE,
-)
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
+from cicatrix.core.redact import redact
+
+_KEY_OF_A_LINK = re.compile(r"(?<=[?&])(sig|signature)=[^&\s\"']+", re.IGNORECASE)
 _LONGEST_TEXT = 500
+_LOOKED_AT = 10_000
 
 
 def shown(text: str) -> str:
-    """Foreign text as one short line: secrets masked, control and direction characters replaced by spaces."""
-    line = _UNPRINTABLE.sub(" ", _SECRET.sub("***", text[: _LONGEST_TEXT * 20])).strip()
+    """Foreign text as one short line: redacted, without the keys of links, control and direction characters."""
+    line = " ".join(_KEY_OF_A_LINK.sub(r"\1=[redacted]", redact(text[:_LOOKED_AT])).split())
     return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…"
 
 

@@ -6,19 +6,18 @@ proxy from the environment, or writes a URL (a link to a log is a key) to a logg
 
 from __future__ import annotations
 
-import json
 import threading
-import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 import httpx
 
 from cicatrix import __version__
+from cicatrix.github.body import Answer, flat, json_of, message, next_step, unpacked, without_keys, without_token
 from cicatrix.github.credentials import Bearer, Secret
 from cicatrix.github.errors import Deferred, GitHubError, NotSent, Refused, Unanswered
 from cicatrix.github.host import Host
@@ -50,17 +49,6 @@ class Ask:
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer read to its end. `tree` is its JSON; None when it had no body or a status without a document."""
-
-    status: int
-    headers: Mapping[str, str] = field(repr=False)  # a Location may be a key to a log
-    body: bytes = field(repr=False)  # may hold an installation token
-    tree: Any = field(repr=False)
-    url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,8 +206,8 @@ class Exchanges:
                     body = b"".join(self.chunks(response, until=until, limit=self.bounds.body))
                 finally:
                     response.close()
-            tree = None if ask.plain and response.is_success else _tree(response.status_code, body)
-            answer = Answer(response.status_code, _flat(response.headers), body, tree, url)
+            tree = None if ask.plain and response.is_success else json_of(response.status_code, body)
+            answer = Answer(response.status_code, flat(response.headers), body, tree, url)
         except FAILURES as wrong:
             problem = wrong
         self.tell(
@@ -227,11 +215,11 @@ class Exchanges:
                 method=ask.method,
                 url=url,
                 template=ask.template,
-                request_headers=_flat(headers) | {"authorization": "***"},
+                request_headers=flat(headers) | {"authorization": "***"},
                 request_body=ask.body or b"",
                 status=None if response is None else response.status_code,
-                response_headers={} if response is None else _without_keys(_flat(response.headers)),
-                response_body=_without_token(body, answer),
+                response_headers={} if response is None else without_keys(flat(response.headers)),
+                response_body=without_token(body, answer),
             )
         )
         return answer, problem
@@ -275,7 +263,7 @@ class Exchanges:
             if then.error is NotSent:
                 return NotSent(f"{ask} was not sent to {self.host.name}", why=why)
             return Unanswered(f"{ask} was not answered by {self.host.name}", why=why)
-        what, why, status = f"{ask} was answered {answer.status}", _message(answer), answer.status
+        what, why, status = f"{ask} was answered {answer.status}", message(answer), answer.status
         if then.error is Deferred:
             not_before = then.not_before or self.now() + timedelta(seconds=then.wait)
             return Deferred(what, why=why, status=status, not_before=not_before)
@@ -287,7 +275,7 @@ class Exchanges:
                 status=status,
                 accepted_permissions=needed,
                 running=("already running" in why.lower()) if status == 403 else None,
-                next_step=_next_step(status, needed),
+                next_step=next_step(status, needed),
             )
         return Unanswered(what, why=why, status=status)
 
@@ -295,94 +283,6 @@ class Exchanges:
         """Show an exchange to whoever listens."""
         if self.on_exchange is not None:
             self.on_exchange(exchange)
-
-
-def unpacked(response: httpx.Response) -> Iterator[bytes]:
-    """The body as it was before `Content-Encoding`, in pieces of bounded size: a packed bomb cannot fill the memory.
-
-    Only `gzip` and `deflate` are unpacked, since only `gzip` is asked for; another coding raises `Garbled`.
-    """
-    stream = response.stream
-    if not isinstance(stream, httpx.SyncByteStream):
-        raise Garbled("the answer has no body to read")
-    coding = response.headers.get("content-encoding", "identity").strip().lower()
-    if coding in {"", "identity"}:
-        yield from stream
-    elif coding in {"gzip", "x-gzip", "deflate"}:
-        yield from _inflated(stream)
-    else:
-        raise Garbled(f"the answer is packed as {coding[:40]}, which was not asked for")
-
-
-def _inflated(stream: Iterable[bytes], piece: int = 2**20) -> Iterator[bytes]:
-    engine, begun = _engine(), False
-    try:
-        for packed in stream:
-            rest = packed
-            while rest:
-                begun = True
-                yield engine.decompress(rest, piece)
-                rest = engine.unconsumed_tail
-                if engine.eof and engine.unused_data:  # a further gzip member (RFC 1952, 2.2)
-                    rest, engine = engine.unused_data, _engine()
-    except zlib.error as wrong:
-        raise Garbled(f"the packed answer is damaged ({wrong})") from None
-    if begun and not engine.eof:
-        raise Garbled("the packed answer ends too early")
-
-
-def _engine() -> Any:
-    return zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: gzip or zlib, told apart by their first bytes
-
-
-def _tree(status: int, body: bytes) -> Any:
-    """The JSON of an answer. A good answer must be JSON or empty; an error's body may be anything."""
-    if not body.strip():
-        return None
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as wrong:
-        if 200 <= status < 300:
-            raise Garbled(f"the answer is not JSON ({type(wrong).__name__})") from None
-        return None
-
-
-def _flat(headers: httpx.Headers) -> dict[str, str]:
-    """Headers with lower-case names; a repeated one joined by commas (RFC 9110, 5.3)."""
-    return {name.lower(): value for name, value in headers.items()}
-
-
-def _without_keys(headers: Mapping[str, str]) -> dict[str, str]:
-    where, mark, _ = headers.get("location", "").partition("?")
-    return dict(headers) | ({"location": f"{where}?***"} if mark else {})
-
-
-def _without_token(body: bytes, answer: Answer | None) -> bytes:
-    token = answer.tree.get("token") if answer is not None and isinstance(answer.tree, dict) else None
-    return body.replace(token.encode(), b"***") if isinstance(token, str) and token else body
-
-
-def _message(answer: Answer) -> str:
-    """GitHub's own words for a refusal (`message` and the first `errors`), or the first words of another body."""
-    if isinstance(answer.tree, dict):
-        details = answer.tree.get("errors")
-        words = [answer.tree.get("message")]
-        first = details[:3] if isinstance(details, list) else []
-        words.extend(item.get("message") if isinstance(item, dict) else item for item in first)
-        return "; ".join(str(word) for word in words if word)
-    if 300 <= answer.status < 400:
-        return "a redirect that is not followed"
-    return answer.body[:200].decode("utf-8", "replace")
-
-
-def _next_step(status: int, needed: str | None) -> str:
-    if status == 401:
-        return "Check that the token is right, not expired and not revoked."
-    if status == 403 and needed:
-        return f"The token needs {needed}; grant it, or wait if the run is still going."
-    if status == 404:
-        return "Check the name, and that the token may read this repository."
-    return ""
 
 
 def _transport(host: Host, *, keep_alive: int) -> httpx.HTTPTransport:

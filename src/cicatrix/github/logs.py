@@ -16,8 +16,9 @@ import httpx
 
 from cicatrix import __version__
 from cicatrix.core.facts import JobLog
+from cicatrix.github.body import Answer
 from cicatrix.github.credentials import Bearer
-from cicatrix.github.exchange import FAILURES, LOG_TEMPLATE, Answer, Ask, Exchange, Exchanges
+from cicatrix.github.exchange import FAILURES, LOG_TEMPLATE, Ask, Exchange, Exchanges
 from cicatrix.github.table import NOTHING_LEFT, Step, follow_up
 
 Resolver: TypeAlias = Callable[[str, int], Sequence[str]]

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cicatrix.github import wire
+from cicatrix.github.body import Answer
 from cicatrix.github.credentials import NAME_ONLY, AppCredentials, Bearer, Credentials, Permissions, Secret
 from cicatrix.github.errors import Refused, Unanswered
-from cicatrix.github.exchange import Answer, Ask, Exchanges
+from cicatrix.github.exchange import Ask, Exchanges
 from cicatrix.github.names import repository_path
 from cicatrix.github.table import http_date, server_time
 

@@ -60,6 +60,7 @@ def workflow_run(tree: Tree) -> WorkflowRun:
     if created is None:
         raise Malformed("workflow_run.created_at is missing or not a time")
     actor, head = _tree(tree.get("triggering_actor")), _tree(tree.get("head_repository"))
+    repo = _tree(tree.get("repository"))
     return WorkflowRun(
         id=_id(tree, "workflow_run.id"),
         workflow_id=_id_or_none(tree.get("workflow_id")) or NO_ID,
@@ -69,7 +70,8 @@ def workflow_run(tree: Tree) -> WorkflowRun:
         head_sha=_required(tree.get("head_sha"), "workflow_run.head_sha"),
         head_branch=_text(tree.get("head_branch")) or None,
         head_repository_id=_id_or_none(head.get("id")),
-        repository_id=_id_or_none(_tree(tree.get("repository")).get("id")) or NO_ID,
+        repository_id=_id_or_none(repo.get("id")) or NO_ID,
+        repository_owner_id=_id_or_none(_tree(repo.get("owner")).get("id")) or NO_ID,
         status=_text(tree.get("status")),
         conclusion=_text(tree.get("conclusion")) or None,
         run_attempt=_count(tree.get("run_attempt")),

@@ -55,9 +55,7 @@ def opened(connection: Connection, case: Case) -> Case:
     return case
 
 
-def claim(
-    connection: Connection, case_id: str, now: datetime, lease: timedelta, *, force: bool = False
-) -> Case | None:
+def claim(connection: Connection, case_id: str, now: datetime, lease: timedelta, *, force: bool = False) -> Case | None:
     """Raise the epoch and take the lease; None when there is no such case or someone else holds it.
 
     `force` takes it from whoever holds it: that one's next save raises `StaleEpoch`.

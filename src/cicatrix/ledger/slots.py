@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from cicatrix.core.operations import JobRef, Operation, SlotUse
 
@@ -44,41 +44,45 @@ def slot_key(scope: str, operation: Operation, name: str, key: str) -> str:
     return f"{operation.repository_id}/{operation.head_sha}/{key}"
 
 
-def used_in_run(
-    connection: Connection, host: str, repository_id: str, run_id: str, *, excluding: str | None = None
-) -> dict[str, list[int]]:
-    """Shown job name -> numbers taken in this run, those of the operation `excluding` left out."""
-    rows = connection.execute(
-        select(slots.c.job_name, slots.c.n).where(
-            slots.c.host == host,
-            slots.c.scope == RUN_JOB,
-            slots.c.repository_id == repository_id,
-            slots.c.run_id == run_id,
-            slots.c.operation_id != (excluding or ""),
-        )
+# Statements are built once: building one costs five times what running it does.
+_IN_RUN = select(slots.c.job_name, slots.c.n).where(
+    slots.c.host == bindparam("host"),
+    slots.c.scope == RUN_JOB,
+    slots.c.repository_id == bindparam("repository_id"),
+    slots.c.run_id == bindparam("run_id"),
+)
+_ON_SHA = (
+    select(slots.c.job_name, slots.c.job_key, slots.c.n)
+    .where(
+        slots.c.host == bindparam("host"),
+        slots.c.scope == SHA_JOB,
+        slots.c.repository_id == bindparam("repository_id"),
+        slots.c.head_sha == bindparam("head_sha"),
     )
+    .order_by(slots.c.job_key, slots.c.n)
+)
+_OF_OPERATION = (
+    select(slots)
+    .where(slots.c.operation_id == bindparam("operation_id"))
+    .order_by(slots.c.scope, slots.c.key, slots.c.n)
+)
+_INSERT = insert(slots)
+_FREE = delete(slots).where(slots.c.operation_id == bindparam("operation_id"))
+
+
+def used_in_run(connection: Connection, host: str, repository_id: str, run_id: str) -> dict[str, list[int]]:
+    """Shown job name -> numbers taken in this run."""
     used: dict[str, list[int]] = defaultdict(list)
-    for name, n in rows:
+    key = {"host": host, "repository_id": repository_id, "run_id": run_id}
+    for name, n in connection.execute(_IN_RUN, key):
         used[name].append(n)
     return used
 
 
-def used_on_sha(
-    connection: Connection, host: str, repository_id: str, head_sha: str, *, excluding: str | None = None
-) -> list[SlotUse]:
-    """Every slot taken on this head SHA, in a fixed order; those of the operation `excluding` left out."""
-    rows = connection.execute(
-        select(slots.c.job_name, slots.c.job_key, slots.c.n)
-        .where(
-            slots.c.host == host,
-            slots.c.scope == SHA_JOB,
-            slots.c.repository_id == repository_id,
-            slots.c.head_sha == head_sha,
-            slots.c.operation_id != (excluding or ""),
-        )
-        .order_by(slots.c.job_key, slots.c.n)
-    )
-    return [SlotUse(name=name, key=key, n=n) for name, key, n in rows]
+def used_on_sha(connection: Connection, host: str, repository_id: str, head_sha: str) -> list[SlotUse]:
+    """Every slot taken on this head SHA, in a fixed order."""
+    key = {"host": host, "repository_id": repository_id, "head_sha": head_sha}
+    return [SlotUse(name=name, key=key, n=n) for name, key, n in connection.execute(_ON_SHA, key)]
 
 
 def take(
@@ -103,20 +107,18 @@ def take(
         wanted.append(_values(operation, RUN_JOB, job, run_number, created_at))
         wanted.append(_values(operation, SHA_JOB, job, sha_number, created_at))
     if wanted:
-        connection.execute(insert(slots), wanted)
+        connection.execute(_INSERT, wanted)
     return True
 
 
 def free(connection: Connection, operation_id: str) -> int:
     """Give back what the operation took; how many slots that was."""
-    return connection.execute(delete(slots).where(slots.c.operation_id == operation_id)).rowcount
+    return connection.execute(_FREE, {"operation_id": operation_id}).rowcount
 
 
 def of_operation(connection: Connection, operation_id: str) -> tuple[Slot, ...]:
     """The operation's slots, in a fixed order."""
-    rows = connection.execute(
-        select(slots).where(slots.c.operation_id == operation_id).order_by(slots.c.scope, slots.c.key, slots.c.n)
-    ).mappings()
+    rows = connection.execute(_OF_OPERATION, {"operation_id": operation_id}).mappings()
     return tuple(Slot(**row) for row in rows)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from cicatrix.core.cases import Case
@@ -30,6 +30,23 @@ from .tables import (
 from .view import View, states
 
 S = OperationState
+
+_INSERT_OPERATION, _INSERT_AUDIT = insert(operations), insert(workflow_action_audit)
+_INSERT_ATTEMPTS, _INSERT_OUTCOME = insert(job_rerun_attempts), insert(rerun_outcomes)
+_SETTLE = (
+    update(operations)
+    .where(
+        operations.c.id == bindparam("operation_id"),
+        operations.c.state.in_(bindparam("expected", expanding=True)),
+    )
+    .values(
+        state=bindparam("state"),
+        answer=bindparam("answer"),
+        not_before=bindparam("not_before"),
+        settled_at=bindparam("settled_at"),
+        settled_index=bindparam("settled_index"),
+    )
+)
 
 
 class Tx(View):
@@ -137,7 +154,7 @@ class Tx(View):
     def insert_operation(self, operation: Operation) -> None:
         """Raises `OpenOperation` when the run has an open one."""
         try:
-            self._connection.execute(insert(operations).values(rows.operation_values(operation)))
+            self._connection.execute(_INSERT_OPERATION, rows.operation_values(operation))
         except IntegrityError as error:
             raise OpenOperation(
                 "The run has an open operation already.",
@@ -159,15 +176,16 @@ class Tx(View):
         """Move the row on if it is in one of `expected`; whether it was. `answer` is redacted here."""
         settled = state not in (S.SENT, S.DEFERRED)
         done = self._connection.execute(
-            update(operations)
-            .where(operations.c.id == operation_id, operations.c.state.in_(states(expected)))
-            .values(
-                state=state.value,
-                answer=self._redact(answer),
-                not_before=not_before,
-                settled_at=now if settled else None,
-                settled_index=settled_index if settled else None,
-            )
+            _SETTLE,
+            {
+                "operation_id": operation_id,
+                "expected": states(expected),
+                "state": state.value,
+                "answer": self._redact(answer),
+                "not_before": not_before,
+                "settled_at": now if settled else None,
+                "settled_index": settled_index if settled else None,
+            },
         )
         return done.rowcount == 1
 
@@ -223,7 +241,7 @@ class Tx(View):
             for attempt in attempts
         ]
         if values:
-            self._connection.execute(insert(job_rerun_attempts), values)
+            self._connection.execute(_INSERT_ATTEMPTS, values)
 
     def record_audit(self, row: AuditRow) -> None:
         """Insert a row of `workflow_action_audit`; a later state is a new row."""
@@ -232,11 +250,11 @@ class Tx(View):
             "updated_at": self.now,
             "error_message": self._redacted(row.error_message),
         }
-        self._connection.execute(insert(workflow_action_audit).values(values))
+        self._connection.execute(_INSERT_AUDIT, values)
 
     def record_outcome(self, row: OutcomeRow) -> None:
         """Insert a row of `rerun_outcomes`."""
-        self._connection.execute(insert(rerun_outcomes).values(rows.outcome_values(row) | {"created_at": self.now}))
+        self._connection.execute(_INSERT_OUTCOME, rows.outcome_values(row) | {"created_at": self.now})
 
     # cases and requests
 

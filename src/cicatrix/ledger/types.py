@@ -13,7 +13,7 @@ def utc_text(moment: datetime) -> str:
     """A moment as fixed-width UTC text, so that text order is time order. Refuses a moment without a zone."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment!r} has no time zone; the ledger stores UTC")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def utc_moment(text: str) -> datetime:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select
+from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select
 
-from cicatrix.core.operations import OperationState, Usage, UsageQuery
+from cicatrix.core.operations import Operation, OperationState, Usage, UsageQuery
 
 from . import rows, slots
 from .stops import identity_conflict, kill_switch
@@ -16,6 +18,65 @@ from .tables import operations, rerun_outcomes
 
 DAY = timedelta(hours=24)
 """The wider budgets count over the last rolling 24 hours."""
+
+
+_OPERATIONS, _OUTCOMES = operations.c, rerun_outcomes.c
+
+_OF_RUN = (
+    select(operations)
+    .where(
+        _OPERATIONS.host == bindparam("host"),
+        _OPERATIONS.repository_id == bindparam("repository_id"),
+        _OPERATIONS.run_id == bindparam("run_id"),
+    )
+    .order_by(_OPERATIONS.created_at, _OPERATIONS.intended_index, _OPERATIONS.id)
+)
+# what any sum of a query may count: today's of the repository and of its owner, and all on its head SHA
+_COUNTED = select(
+    _OPERATIONS.id,
+    _OPERATIONS.repository_id,
+    _OPERATIONS.owner_id,
+    _OPERATIONS.pull_request,
+    _OPERATIONS.head_sha,
+    _OPERATIONS.created_at,
+    _OPERATIONS.named,
+    _OPERATIONS.dependants,
+    _OPERATIONS.minutes,
+).where(
+    _OPERATIONS.host == bindparam("host"),
+    _OPERATIONS.state != OperationState.REFUSED.value,
+    or_(
+        and_(
+            _OPERATIONS.created_at > bindparam("since"),
+            or_(_OPERATIONS.repository_id == bindparam("repository_id"), _OPERATIONS.owner_id == bindparam("owner_id")),
+        ),
+        and_(_OPERATIONS.repository_id == bindparam("repository_id"), _OPERATIONS.head_sha == bindparam("head_sha")),
+    ),
+)
+_MINUTES = (
+    select(_OUTCOMES.operation_id, func.count(), func.sum(_OUTCOMES.minutes))
+    .where(_OUTCOMES.operation_id.in_(bindparam("ids", expanding=True)))
+    .group_by(_OUTCOMES.operation_id)
+)
+_CONFIRMED = (
+    select(_OPERATIONS.named, _OPERATIONS.dependants, _OPERATIONS.settled_at)
+    .where(
+        _OPERATIONS.host == bindparam("host"),
+        _OPERATIONS.repository_id == bindparam("repository_id"),
+        _OPERATIONS.head_sha == bindparam("head_sha"),
+        _OPERATIONS.state == OperationState.CONFIRMED.value,
+    )
+    .order_by(_OPERATIONS.settled_at)
+)
+_JUDGED = (
+    select(_OUTCOMES.job_key, _OUTCOMES.outcome)
+    .where(
+        _OUTCOMES.host == bindparam("host"),
+        _OUTCOMES.repository_id == bindparam("repository_id"),
+        _OUTCOMES.head_sha == bindparam("head_sha"),
+    )
+    .order_by(_OUTCOMES.id)
+)
 
 
 def usage(connection: Connection, query: UsageQuery, now: datetime, *, excluding: str | None = None) -> Usage:
@@ -65,38 +126,14 @@ def usage(connection: Connection, query: UsageQuery, now: datetime, *, excluding
     )
 
 
-def operations_of_run(connection: Connection, host: str, repository_id: str, run_id: str) -> tuple[Any, ...]:
+def operations_of_run(connection: Connection, host: str, repository_id: str, run_id: str) -> tuple[Operation, ...]:
     """All operations of a run, oldest first."""
-    found = connection.execute(
-        select(operations)
-        .where(operations.c.host == host, operations.c.repository_id == repository_id, operations.c.run_id == run_id)
-        .order_by(operations.c.created_at, operations.c.intended_index, operations.c.id)
-    ).mappings()
-    return tuple(rows.operation(row) for row in found)
+    key = {"host": host, "repository_id": repository_id, "run_id": run_id}
+    return tuple(rows.operation(row) for row in connection.execute(_OF_RUN, key).mappings())
 
 
-def _counted(connection: Connection, query: UsageQuery, now: datetime) -> list[Row[Any]]:
-    """The operations that any sum of this query may count: today's of the repository and its owner, and all of the
-    pull request on this head SHA.
-    """
-    c = operations.c
-    of_day = and_(c.created_at > now - DAY, or_(c.repository_id == query.repository_id, c.owner_id == query.owner_id))
-    of_sha = and_(c.repository_id == query.repository_id, c.head_sha == query.head_sha)
-    return list(
-        connection.execute(
-            select(
-                c.id,
-                c.repository_id,
-                c.owner_id,
-                c.pull_request,
-                c.head_sha,
-                c.created_at,
-                c.named,
-                c.dependants,
-                c.minutes,
-            ).where(c.host == query.host, c.state != OperationState.REFUSED.value, or_(of_day, of_sha))
-        )
-    )
+def _counted(connection: Connection, query: UsageQuery, now: datetime) -> Sequence[Row[Any]]:
+    return connection.execute(_COUNTED, asdict(query) | {"since": now - DAY}).all()
 
 
 def _of_pull_request(row: Row[Any], query: UsageQuery) -> bool:
@@ -111,42 +148,24 @@ def _minutes(connection: Connection, counted: list[Row[Any]]) -> dict[str, int]:
     minutes = {row.id: row.minutes for row in counted}
     if not minutes:
         return minutes
-    c = rerun_outcomes.c
-    ran = connection.execute(
-        select(c.operation_id, func.count(), func.sum(c.minutes))
-        .where(c.operation_id.in_(sorted(minutes)))
-        .group_by(c.operation_id)
-    )
     jobs = {row.id: len(row.named) + len(row.dependants) for row in counted}
-    for operation_id, judged, total in ran:
+    for operation_id, judged, total in connection.execute(_MINUTES, {"ids": sorted(minutes)}):
         if judged >= jobs[operation_id]:
             minutes[operation_id] = int(total)
     return minutes
 
 
 def _last_rerun(connection: Connection, query: UsageQuery) -> dict[str, datetime]:
-    c = operations.c
-    found = connection.execute(
-        select(c.named, c.dependants, c.settled_at)
-        .where(
-            c.host == query.host,
-            c.repository_id == query.repository_id,
-            c.head_sha == query.head_sha,
-            c.state == OperationState.CONFIRMED.value,
-        )
-        .order_by(c.settled_at)
-    )
+    found = connection.execute(_CONFIRMED, _sha(query))
     return {job["key"]: settled_at for named, dependants, settled_at in found for job in (*named, *dependants)}
 
 
 def _same_signal(connection: Connection, query: UsageQuery) -> dict[str, int]:
-    c = rerun_outcomes.c
-    found = connection.execute(
-        select(c.job_key, c.outcome)
-        .where(c.host == query.host, c.repository_id == query.repository_id, c.head_sha == query.head_sha)
-        .order_by(c.id)
-    )
     streaks: dict[str, int] = {}
-    for key, outcome in found:
+    for key, outcome in connection.execute(_JUDGED, _sha(query)):
         streaks[key] = streaks.get(key, 0) + 1 if outcome == "failed_same" else 0
     return {key: streak for key, streak in streaks.items() if streak}
+
+
+def _sha(query: UsageQuery) -> dict[str, str]:
+    return {"host": query.host, "repository_id": query.repository_id, "head_sha": query.head_sha}

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, bindparam, select
 
 from cicatrix.core.cases import Case
 from cicatrix.core.operations import OPEN, Operation, OperationState, Usage, UsageQuery
@@ -20,6 +20,9 @@ from .tables import entries as entries_table
 from .tables import flags, job_rerun_attempts, operations, pacing, rerun_outcomes, workflow_action_audit
 
 
+_BY_ID = select(operations).where(operations.c.id == bindparam("id"))
+
+
 class View:
     """What the ledger held when the transaction began. `now` is that moment."""
 
@@ -30,7 +33,8 @@ class View:
     # operations and budgets
 
     def operation(self, operation_id: str) -> Operation | None:
-        return next(iter(self._operations(operations.c.id == operation_id)), None)
+        found = self._connection.execute(_BY_ID, {"id": operation_id}).mappings().first()
+        return rows.operation(found) if found else None
 
     def operations_of_run(self, host: str, repository_id: str, run_id: str) -> tuple[Operation, ...]:
         """Oldest first."""

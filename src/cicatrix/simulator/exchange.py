@@ -41,7 +41,7 @@ class Response:
     unreachable: bool = False
     delay: float = 0.0
     faults: tuple[str, ...] = ()
-    """What was done to this exchange on purpose; such an exchange is not judged."""
+    """What was done to this exchange on purpose."""
 
     def chunks(self) -> Iterator[bytes]:
         if not self.big_body:
@@ -69,6 +69,8 @@ class Exchange:
     body: bytes
     faults: tuple[str, ...]
     origin: str
+    spoilt: bool
+    """Whether the answer is off GitHub's description on purpose."""
 
 
 class Refusal(Exception):  # noqa: N818 -- GitHub's "no" is an answer here, not an error of ours

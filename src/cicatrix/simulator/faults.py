@@ -28,6 +28,19 @@ KINDS = frozenset(
         "list_shrinks_while_paging",
     }
 )
+SPOILING = frozenset(
+    {
+        "answer_502_after_effect",
+        "answer_502_before",
+        "reset_after_effect",
+        "reset_before",
+        "unreachable",
+        "garbage",
+        "unknown_conclusion",
+        "deleted_fork",
+    }
+)
+"""Marks of answers that are not in the shape of GitHub's description, on purpose; the others keep it."""
 RATE_LIMIT_FORMS = ("primary", "seconds", "date", "absent", "past", "huge", "garbage", "429")
 GARBAGE_FORMS = ("html", "truncated", "empty")
 RERUNS = "POST */rerun*"

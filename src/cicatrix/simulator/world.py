@@ -261,6 +261,7 @@ class World:
                 response.body,
                 response.faults,
                 request.origin,
+                not faults.SPOILING.isdisjoint(response.faults),
             )
             for observer in self.on_exchange:
                 observer(exchange)

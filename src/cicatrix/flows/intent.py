@@ -1,0 +1,255 @@
+"""Transaction A: plan once more under the lock, and record that plan with its slots, its intent and its case."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from cicatrix import __version__
+from cicatrix.core.attempts import RunFacts
+from cicatrix.core.canonical import canonical_hash
+from cicatrix.core.cases import AWAITS, Case, CaseState
+from cicatrix.core.facts import Identity, Receipt
+from cicatrix.core.operations import Operation, OperationState, Usage, UsageQuery
+from cicatrix.core.plan import Plan, plan_rerun
+from cicatrix.core.policy import Policy, RerunRequest
+from cicatrix.core.reasons import Reason
+from cicatrix.flows import record
+from cicatrix.flows.cases import move, path_to_deciding, take_over
+from cicatrix.flows.context import Context
+from cicatrix.ledger import Intent, Tx, View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Who decides about a run, for whom, under what policy."""
+
+    ctx: Context
+    request: RerunRequest
+    policy: Policy
+    identity: Identity
+    siblings: tuple[RunFacts, ...] = ()
+    """The other red runs of the same head, whose reruns by others count too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What was read is too old to decide on: read again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A decision without a call, or whose call has to wait (`operation` is then DEFERRED)."""
+
+    plan: Plan
+    decision_id: str
+    index: int
+    operation: Operation | None = None
+
+
+def usage_query(facts: RunFacts) -> UsageQuery:
+    """What to count for a decision about this run."""
+    return UsageQuery(
+        host=facts.repository.host,
+        repository_id=facts.repository.id,
+        owner_id=facts.repository.owner_id,
+        run_id=facts.run.id,
+        pull_request=facts.pull_request_number,
+        head_sha=facts.run.head_sha,
+    )
+
+
+def plan_in(view: View, turn: Turn, facts: RunFacts, *, excluding: str | None = None) -> tuple[Plan, Usage]:
+    """The plan on the usage that this transaction sees. `excluding` leaves out an operation that is sent again."""
+    now = turn.ctx.now()
+    usage = view.usage(usage_query(facts), now, excluding=excluding)
+    siblings = [
+        (s, view.operations_of_run(s.repository.host, s.repository.id, s.run.id))
+        for s in turn.siblings
+        if s.run.head_sha == facts.run.head_sha
+    ]
+    return plan_rerun(turn.request, facts, turn.policy, usage, now, siblings=siblings), usage
+
+
+def record_decision(
+    turn: Turn, facts: RunFacts, *, started: int, head_read: bool
+) -> tuple[Receipt, Plan] | Recorded | Again:
+    """One transaction: budgets and the run's operations are read again under the lock, and what is planned is recorded.
+
+    Again when another operation of the run was created since the ledger had `started` entries, or when a call is due
+    whose head was not read again.
+    """
+    chosen: list[Plan] = []
+
+    def decide(tx: Tx) -> Recorded | Again | Intent:
+        known = tx.operations_of_run(facts.repository.host, facts.repository.id, facts.run.id)
+        if any((op.intended_index or 0) >= started for op in known):
+            return Again()
+        current = replace(turn, policy=with_kill_switch(turn.ctx, turn.policy))
+        _watch_identity(tx, facts, turn.identity, known)
+        plan, _ = plan_in(tx, current, facts)
+        if plan.call is not None and not head_read:
+            return Again()
+        chosen.append(plan)
+        recorded = _record_plan(tx, current, facts, plan)
+        if plan.call is None:
+            return recorded
+        return _intend(tx, current, plan, _operation(current, facts, recorded))
+
+    outcome: Receipt | Recorded | Again = turn.ctx.ledger.intend("intent", decide)
+    return (outcome, chosen[-1]) if isinstance(outcome, Receipt) else outcome
+
+
+def record_refusal(turn: Turn, facts: RunFacts, reason: Reason, why: str) -> Recorded:
+    """Record a decision that stops at one more reason than the policy's own."""
+    stopped = replace(turn, policy=replace(turn.policy, stops=(*turn.policy.stops, (reason, why))))
+    with turn.ctx.ledger.write("refusal") as tx:
+        plan, _ = plan_in(tx, stopped, facts)
+        return _record_plan(tx, stopped, facts, plan)
+
+
+def with_kill_switch(ctx: Context, policy: Policy) -> Policy:
+    """The policy with the kill switch asked again, right before the write."""
+    switch = ctx.deployment.kill_switch()
+    return replace(policy, stops=((Reason.KILL_SWITCH, switch), *policy.stops)) if switch else policy
+
+
+def _record_plan(tx: Tx, turn: Turn, facts: RunFacts, plan: Plan) -> Recorded:
+    """Entry, rows and audit row of a decision. Jobs that a call names get their row when its fate is known."""
+    request, policy = turn.request, turn.policy
+    decision_id = turn.ctx.new_id()
+    index = record.decided_entry(
+        tx, turn, facts, plan, decision_id=decision_id, inputs_hash=_inputs_hash(turn.ctx, policy)
+    )
+    tx.record_attempts(
+        record.attempt_row(request, facts, policy.resolved.hash, job, decision_id=decision_id, index=index)
+        for job in plan.jobs
+        if (plan.call is None or job.state is None) and (request.only_jobs is None or job.name in request.only_jobs)
+    )
+    tx.record_audit(
+        record.audit_row(
+            request,
+            facts,
+            status=record.AUDIT_STATUS[plan.decision],
+            index=index,
+            now=tx.now,
+            result={"decision": plan.decision, "reasons": list(plan.reasons), "jobs": len(plan.jobs)},
+        )
+    )
+    return Recorded(plan=plan, decision_id=decision_id, index=index)
+
+
+def _inputs_hash(ctx: Context, policy: Policy) -> str:
+    """Covers product version, rule set and lawbook: what else a decision depends on beside the facts."""
+    return canonical_hash(
+        {"version": __version__, "ruleset": ctx.diagnoser.ruleset_hash, "lawbook": policy.resolved.hash}
+    )
+
+
+def _operation(turn: Turn, facts: RunFacts, recorded: Recorded) -> Operation:
+    call = recorded.plan.call
+    assert call is not None
+    assert facts.run.run_attempt is not None
+    now = turn.ctx.now()
+    return Operation(
+        id=turn.ctx.new_id(),
+        verb=call.verb,
+        host=facts.repository.host,
+        repository_id=facts.repository.id,
+        owner_id=facts.repository.owner_id,
+        owner=facts.repository.owner,
+        repository=facts.repository.name,
+        run_id=facts.run.id,
+        target_job_id=call.target_job_id,
+        pull_request=facts.pull_request_number,
+        head_sha=facts.run.head_sha,
+        base_attempt=facts.run.run_attempt,
+        named=call.named,
+        dependants=call.dependants,
+        minutes=call.minutes,
+        request_id=turn.request.request_id,
+        principal=turn.request.principal,
+        identity=turn.identity.login,
+        identity_shared=turn.identity.shared,
+        decision_id=recorded.decision_id,
+        state=OperationState.SENT,
+        created_at=now,
+        sent_at=now,
+        decided_index=recorded.index,
+    )
+
+
+def _intend(tx: Tx, turn: Turn, plan: Plan, operation: Operation) -> Intent | Recorded:
+    """Slots, operation, entry and case of one intent; DEFERRED at once when it is too early for another write."""
+    assert plan.call is not None
+    interval = turn.ctx.deployment.write_interval
+    now = operation.created_at
+    free_at = tx.take_pace(operation.host, operation.identity, now, interval) if interval else None
+    if free_at is not None:
+        operation = replace(operation, state=OperationState.DEFERRED, not_before=free_at, sent_at=None, sends=0)
+    if not tx.take_slots(operation, limits=plan.call.limits):
+        # The plan counted under this same lock, so this is a fault of ours: nothing is committed.
+        raise AssertionError(f"slots of operation {operation.id} do not fit the plan made under the same lock")
+    operation = tx.record_intent(operation)
+    assert operation.intended_index is not None
+    _put_case(tx, turn, operation, plan, now)
+    if free_at is not None:
+        return Recorded(
+            plan=plan, decision_id=operation.decision_id, index=operation.intended_index, operation=operation
+        )
+    return Intent(operation_id=operation.id, ledger_index=operation.intended_index, send=1)
+
+
+def _put_case(tx: Tx, turn: Turn, operation: Operation, plan: Plan, now: datetime) -> None:
+    """The run's case, in `acting`: new, or opened again by this request."""
+    request = turn.request
+    wake = operation.not_before or now + turn.ctx.deployment.reconcile_window
+    data = {
+        "mode": request.mode.value,
+        "maxAttempts": request.max_attempts,
+        "requestId": request.request_id,
+        "principal": request.principal,
+        "automatic": request.automatic,
+        "queued": sorted(j.name for j in plan.jobs if j.state == "queued"),
+    }
+    known = tx.case_of_run(operation.host, operation.repository_id, operation.run_id)
+    if known is not None:
+        case = take_over(tx, known, now)
+        for state in path_to_deciding(case.state):
+            case = move(tx, case, state, now)
+        move(tx, case, CaseState.ACTING, now, wake_at=wake, note="", operation_id=operation.id, data=data)
+        return
+    tx.open_case(
+        Case(
+            id=turn.ctx.new_id(),
+            host=operation.host,
+            repository_id=operation.repository_id,
+            owner=operation.owner,
+            repository=operation.repository,
+            run_id=operation.run_id,
+            pull_request=operation.pull_request,
+            head_sha=operation.head_sha,
+            state=CaseState.ACTING,
+            wake_at=wake,
+            awaits=AWAITS[CaseState.ACTING],
+            epoch=1,
+            opened_at=now,
+            updated_at=now,
+            operation_id=operation.id,
+            data=data,
+        )
+    )
+
+
+def _watch_identity(tx: Tx, facts: RunFacts, identity: Identity, known: Sequence[Operation]) -> None:
+    """One App, one ledger: an attempt by our App that no operation explains opens a conflict, which stops writes."""
+    run = facts.run
+    ours = identity.kind == "app" and run.triggering_actor == identity.login
+    if not ours or run.run_attempt is None or run.run_attempt < 2:  # the first attempt is nobody's rerun
+        return
+    if any(op.base_attempt + 1 == run.run_attempt and op.state is not OperationState.REFUSED for op in known):
+        return
+    tx.open_conflict(
+        host=facts.repository.host, repository_id=facts.repository.id, run_id=run.id, run_attempt=run.run_attempt
+    )

@@ -114,14 +114,14 @@ class Judge:
                 self.faults += 1
                 status, body = 0, b""
             asked = {name.lower(): value for name, value in request_headers.items()}
-            signed = "authorization" in asked
+            answered = {name.lower(): value for name, value in headers.items()}
+            about = ("authorization" in asked, asked.get("content-type"), *_about(answered))
             quick = hash(
                 (
                     method,
                     _SHAPELESS.sub("0", path),
                     _SHAPELESS.sub("0", query),
-                    signed,
-                    asked.get("content-type"),
+                    about,
                     request_body.translate(None, VARYING),
                     status,
                     body.translate(None, VARYING),
@@ -131,7 +131,6 @@ class Judge:
                 self.repeats += 1
                 return
             self._known.add(quick)
-            answered = {name.lower(): value for name, value in headers.items()}
             self._look_closer(_Seen(method, path, query, asked, request_body, status, answered, body))
 
     def observe_httpx(self, response: httpx.Response) -> None:
@@ -170,6 +169,8 @@ class Judge:
                 template or seen.path,
                 tuple(sorted((k, v if k in self._enums else "") for k, v in seen.pairs)),
                 "authorization" in seen.asked,
+                seen.asked.get("content-type"),
+                _about(seen.answered),
                 self._shape(_json(seen.request_body)),
                 seen.status,
                 self._shape(_json(seen.body)),
@@ -353,6 +354,11 @@ def _request(seen: _Seen, template: str) -> MockRequest:
         data=seen.request_body,
         content_type=seen.asked.get("content-type", "").partition(";")[0],
     )
+
+
+def _about(answered: Mapping[str, str]) -> tuple[str, bool]:
+    """The headers of an answer that are judged: kind of content, and whether it says where to go."""
+    return answered.get("content-type", ""), bool(answered.get("location"))
 
 
 def _json(body: bytes) -> Any:

@@ -26,6 +26,7 @@ from cicatrix.flows.context import Context, Deployment, Gather
 from cicatrix.github import AppCredentials, Credentials, Exchange, GitHub, Host, TokenCredentials
 from cicatrix.lawbook import load as load_lawbook
 from cicatrix.ledger import Ledger, LedgerUnavailable
+from cicatrix.ledger.address import parse as parse_address
 from cicatrix.settings import HostEntry, Settings, SettingsError
 
 T = TypeVar("T")
@@ -159,7 +160,7 @@ def open_ledger_only(
 
 
 def _ledger_url(settings: Settings, *, making: bool) -> tuple[str, bool]:
-    """The ledger's address, and whether its file is missing. The default one's folder is made when it is to be written."""
+    """The ledger's address, and whether its file is missing. The default one is made when it is to be written."""
     if settings.server is not None and settings.database_url is None:
         raise SettingsError(
             "CICATRIX_SERVER is set, and there is no service yet.",
@@ -168,8 +169,7 @@ def _ledger_url(settings: Settings, *, making: bool) -> tuple[str, bool]:
         )
     if settings.database_url is not None:
         url = settings.database_url
-        scheme, separator, rest = url.partition("://")
-        path = Path((rest[1:] if separator else scheme).partition("?")[0])
+        path = parse_address(url).path
         return url, not path.exists() and path.parent.is_dir()
     path = settings.default_database
     if making and not settings.ephemeral_ledger:
@@ -191,7 +191,7 @@ def _make_private(path: Path) -> None:
         ) from None
 
 
-# --- GitHub ----------------------------------------------------------------------------------------------------------------
+# --- GitHub ---------------------------------------------------------------------------------------------------------
 
 
 def hosts(settings: Settings) -> tuple[Host, ...]:
@@ -226,7 +226,7 @@ def _host(entry: HostEntry, settings: Settings) -> Host:
         log_networks=entry.log_networks or settings.log_networks,
         ca_file=None if ca_file is None else str(ca_file),
         api_version=entry.api_version or settings.api_version,
-        allow_http=True,  # the client itself lets http through for loopback addresses only
+        allow_http=entry.api_url.startswith("http://"),  # which `Host` accepts for loopback only
     )
 
 
@@ -308,7 +308,7 @@ def client(
     )
 
 
-# --- the rest --------------------------------------------------------------------------------------------------------------
+# --- the rest ----------------------------------------------------------------------------------------------------
 
 
 def deployment(settings: Settings) -> Deployment:
@@ -366,7 +366,7 @@ def make_diagnoser(settings: Settings) -> Diagnoser:
 
 
 def stderr_log(redact: Callable[[str], str]) -> Log:
-    """structlog to standard error, one line an event, foreign text cleaned: what -v shows."""
+    """A log to standard error, one line an event, foreign text cleaned: what -v shows."""
     import structlog  # noqa: PLC0415 -- only with -v
 
     def cleaned(_logger: object, _name: str, event: dict[str, object]) -> dict[str, object]:

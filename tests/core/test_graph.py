@@ -291,27 +291,27 @@ def test_workflows_that_call_each_other_end() -> None:
 # --- the matrix, as GitHub documents it
 
 
-def test_include_as_in_github_s_documentation() -> None:
+def test_include_extends_what_it_does_not_contradict_and_else_adds_a_job() -> None:
     found = expand(
         {
-            "fruit": ["apple", "pear"],
-            "animal": ["cat", "dog"],
+            "os": ["linux", "mac"],
+            "db": ["pg", "lite"],
             "include": [
-                {"color": "green"},
-                {"color": "pink", "animal": "cat"},
-                {"fruit": "apple", "shape": "circle"},
-                {"fruit": "banana"},
-                {"fruit": "banana", "animal": "cat"},
+                {"level": "full"},  # contradicts nothing: extends all
+                {"level": "quick", "db": "pg"},  # may replace what an include set, never what the matrix set
+                {"os": "linux", "cache": "on"},
+                {"os": "bsd"},  # contradicts all: a job of its own
+                {"os": "bsd", "db": "pg"},  # and that job is no original, so it is not extended
             ],
         }
     )
     assert [dict(c) for c in found] == [
-        {"fruit": "apple", "animal": "cat", "color": "pink", "shape": "circle"},
-        {"fruit": "apple", "animal": "dog", "color": "green", "shape": "circle"},
-        {"fruit": "pear", "animal": "cat", "color": "pink"},
-        {"fruit": "pear", "animal": "dog", "color": "green"},
-        {"fruit": "banana"},
-        {"fruit": "banana", "animal": "cat"},
+        {"os": "linux", "db": "pg", "level": "quick", "cache": "on"},
+        {"os": "linux", "db": "lite", "level": "full", "cache": "on"},
+        {"os": "mac", "db": "pg", "level": "quick"},
+        {"os": "mac", "db": "lite", "level": "full"},
+        {"os": "bsd"},
+        {"os": "bsd", "db": "pg"},
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -82,7 +83,29 @@ def test_what_the_step_before_said_in_the_same_second_does_not_count(diagnoser: 
     window = step_window(log.text, job)
     assert window is not None
     assert b"ECONNRESET" in log.text[slice(*window)]
-    assert diagnoser.diagnose(job, JobLog(text=log.text)).suspected is None
+    verdict = diagnoser.diagnose(job, JobLog(text=log.text))
+    assert (verdict.failure_class, verdict.suspected) == (FailureClass.UNKNOWN, None)
+
+
+def test_what_a_step_says_in_its_last_second_counts(diagnoser: Diagnoser) -> None:
+    log = failing("npm ci", *NPM)
+    step = log.steps[2]
+    assert step.started_at is not None
+    begun, last = step.started_at, step.started_at + timedelta(seconds=3)
+    log.lines = [x.replace(f"{begun:%T}", f"{last:%T}") if "error" in x else x for x in log.lines]
+    log.steps[2] = replace(step, completed_at=last.replace(microsecond=0))
+    verdict = diagnoser.diagnose(log.job(), JobLog(text=log.text))
+    assert verdict.failure_class is INFRA
+
+
+def test_a_step_that_follows_in_the_same_second_hides_nothing(diagnoser: Diagnoser) -> None:
+    log = failing("npm ci", *NPM)
+    log.steps.pop()
+    log.lines = log.lines[:-2]
+    log.moment -= timedelta(seconds=29, milliseconds=970)
+    log.step("Report", "sent", command="./report")
+    assert log.lines[-1][:19] == log.lines[-8][:19]
+    assert diagnoser.diagnose(log.job(), JobLog(text=log.text)).failure_class is INFRA
 
 
 def test_no_window_without_times_or_stamps() -> None:
@@ -126,7 +149,7 @@ def test_equal_failures_have_equal_signatures_across_attempts(diagnoser: Diagnos
         )
         return diagnoser.diagnose(log.job(), JobLog(text=log.text)).signature
 
-    assert verdict(0, "0.31", "/tmp/a1") == verdict(3, "7.02", "/home/b2") is not None
+    assert verdict(0, "0.31", "/home/a1") == verdict(3, "7.02", "/home/b2") is not None
     assert signature(b"assert one\n", 10) != signature(b"assert two\n", 10)
     assert signature(b"\n\n", 2) is None
 

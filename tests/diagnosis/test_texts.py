@@ -236,7 +236,7 @@ def test_injected_causes_do_not_act_in_a_test_step_even_beside_an_unknown_framew
 @pytest.mark.shows("T20")
 def test_a_flood_after_the_failed_step_cannot_push_its_last_words_out(diagnoser: Diagnoser) -> None:
     log = ActionsLog().setup().step("Test", *PYTEST, command="pytest", conclusion="failure")
-    log.step("Report", *["FAILED x::y - retrying", "=== 1 failed retrying in 1s ===", *NPM] * 200, command="report")
+    log.step("Report", *[f"{line} retrying" for line in PYTEST] * 200, *NPM * 200, command="report")
     verdict = diagnoser.diagnose(log.job(), JobLog(text=log.text))
     assert (verdict.failure_class, verdict.step) == (CODE, "Test")
 
@@ -256,6 +256,42 @@ def test_what_other_steps_say_does_not_count(diagnoser: Diagnoser) -> None:
     log.step("Upload", *NPM, command="actions/upload-artifact@v4", conclusion="success").post(*NPM)
     verdict = diagnoser.diagnose(log.job(), JobLog(text=log.text))
     assert (verdict.failure_class, verdict.suspected, verdict.step) == (UNKNOWN, None, "Check")
+
+
+@pytest.mark.shows("RR-11")
+def test_cleaning_up_is_not_the_failure(diagnoser: Diagnoser) -> None:
+    log = failing("make").post(*NPM, "##[error]read ECONNRESET")
+    for verdict in both(diagnoser, log):
+        assert (verdict.failure_class, verdict.suspected) == (UNKNOWN, None)
+
+
+@pytest.mark.shows("RR-11")
+@pytest.mark.parametrize("mark", ["+ ", "[command]", "##[command]", "##[debug]", "$ "])
+def test_an_echoed_command_is_not_its_output(diagnoser: Diagnoser, mark: str) -> None:
+    echoed = f"{mark}echo fatal: unable to access 'https://github.com/a/b/': The requested URL returned error: 502"
+    for verdict in both(diagnoser, failing("Install dependencies", echoed)):
+        assert (verdict.failure_class, verdict.suspected) == (UNKNOWN, None)
+
+
+@pytest.mark.shows("RR-11")
+@pytest.mark.parametrize("line", ["The runner has received a shutdown signal. x", "read ECONNRESET"])
+def test_the_platforms_words_count_only_as_an_error_of_the_platform(diagnoser: Diagnoser, line: str) -> None:
+    for verdict in both(diagnoser, failing("Install dependencies", line)):
+        assert verdict.failure_class is UNKNOWN
+
+
+@pytest.mark.shows("RR-11")
+def test_last_words_are_near_the_end(diagnoser: Diagnoser) -> None:
+    for lines, wanted in ((70, INFRA), (100, UNKNOWN)):
+        for verdict in both(diagnoser, failing("Install dependencies", NPM[0], *["going on"] * lines)):
+            assert verdict.failure_class is wanted
+
+
+@pytest.mark.shows("RR-11")
+def test_an_action_is_downloaded_while_the_job_is_set_up_and_never_later(diagnoser: Diagnoser) -> None:
+    text = "##[error]Failed to download archive 'https://codeload.github.com/a/b/tar.gz/1'"
+    for verdict in both(diagnoser, failing("Try it", text)):
+        assert verdict.failure_class is UNKNOWN
 
 
 @pytest.mark.shows("RR-11")

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cicatrix.github import (
     AppCredentials,
     Deferred,
+    Exchange,
     GitHub,
     GitHubError,
     NotSent,
@@ -405,6 +406,15 @@ def test_no_traceback_shows_the_key_or_a_token_of_an_app() -> None:
     text = _chain(caught.value)
     assert "ghs_0" not in text.replace(repr(far.tokens), "").replace(repr(far.minted), "")
     assert PEM.splitlines()[1][:20] not in text
+
+
+@pytest.mark.shows("T14")
+def test_an_exchange_is_shown_without_a_token_or_a_jwt() -> None:
+    clock, seen = Clock(), list[Exchange]()
+    client(Apps(clock), clock=clock, credentials=app(), on_exchange=seen.append).run("o", "r", "1")
+    assert [exchange.status for exchange in seen] == [200, 201, 201, 200]
+    assert "ghs_" not in repr(seen)
+    assert "eyJ" not in repr(seen)
 
 
 @pytest.mark.shows("T14")

@@ -39,7 +39,6 @@ def client(made: World, credentials: Credentials | None = None) -> GitHub:
         now=lambda: made.now,
         sleep=made.advance,
         jitter=lambda: 0.5,
-        monotonic=lambda: (made.now - START).total_seconds(),
     )
 
 

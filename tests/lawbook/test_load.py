@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
 
 from cicatrix.core.lawbook import BUILT_IN, LayerKind, bound, resolve
 from cicatrix.lawbook import LARGEST, load, load_workflow, load_yaml
@@ -119,8 +119,10 @@ HOSTILE = {
 def test_hostile_files_are_refused_soon(kind: str) -> None:
     began = time.process_time()
     assert said(HOSTILE[kind])
-    assert time.process_time() - began < 8
+    assert time.process_time() - began < 4
+    began = time.process_time()
     load_workflow(HOSTILE[kind])
+    assert time.process_time() - began < 12
 
 
 @settings(max_examples=150, deadline=None)
@@ -139,11 +141,7 @@ def test_any_bytes_end_in_a_layer_or_in_problems(text: bytes) -> None:
     )
 )
 def test_plain_data_is_read_back_as_it_was_written(tree: object) -> None:
-    from io import BytesIO  # noqa: PLC0415 - one helper of one test
-
-    written = BytesIO()
-    YAML(typ="safe", pure=True).dump(tree, written)
-    found, positions, problems = load_yaml(written.getvalue(), "f")
+    found, positions, problems = load_yaml(json.dumps(tree, indent=1).encode(), "f")  # JSON is YAML
     assert not problems
     assert found == tree
     assert positions[()][0] >= 1

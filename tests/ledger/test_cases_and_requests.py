@@ -114,3 +114,27 @@ def test_a_request_whose_worker_died_may_be_taken_up_again(ledger: Ledger, clock
 def test_finishing_a_request_that_was_never_begun_is_refused(ledger: Ledger) -> None:
     with pytest.raises(LedgerError, match="never begun"), ledger.write("request") as tx:
         tx.finish_request("r1", "{}")
+
+
+def test_a_forced_claim_takes_the_case_from_its_holder(ledger: Ledger, clock: Clock) -> None:
+    with ledger.write("claim") as tx:
+        tx.open_case(case())
+        mine = tx.claim_case("case1", clock.now, LONG)
+        theirs = tx.claim_case("case1", clock.now, LONG, force=True)
+        assert mine
+        assert theirs
+        assert (mine.epoch, theirs.epoch) == (1, 2)
+    with pytest.raises(StaleEpoch), ledger.write("late") as tx:
+        tx.save_case(mine)
+
+
+@pytest.mark.shows("RR-13")
+def test_a_released_request_begins_again_at_once_as_resumed(ledger: Ledger, clock: Clock) -> None:
+    with ledger.write("request") as tx:
+        tx.begin_request("r1", "hash", clock.now, LONG)
+        tx.release_request("r1")
+        again = tx.begin_request("r1", "hash", clock.now, LONG)
+        assert (again.state, again.resumed) == ("new", True)
+        tx.finish_request("r1", "{}")
+        tx.release_request("r1")
+        assert tx.begin_request("r1", "hash", clock.now, LONG).state == "finished"

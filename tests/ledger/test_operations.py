@@ -400,3 +400,26 @@ def test_the_database_itself_refuses_a_sixth_slot_or_the_same_number_twice(ledge
                     " head_sha, job_name, job_key FROM slots WHERE scope = 'run_job'",
                     (n,),
                 )
+
+
+def test_usage_may_leave_out_the_operation_that_is_planned_again(ledger: Ledger, clock: Clock) -> None:
+    charged = charge(ledger, clock)
+    charged("op1")
+    charged("op2", S.SENT, minutes=9)
+    with ledger.read() as view:
+        both, one = view.usage(query(), clock.now), view.usage(query(), clock.now, excluding="op2")
+    assert (both.run_job, one.run_job) == ({"unit": 2}, {"unit": 1})
+    assert ([use.n for use in both.sha_job], [use.n for use in one.sha_job]) == ([1, 2], [1])
+    assert (both.pull_request, one.pull_request, both.organisation_day, one.organisation_day) == (2, 1, 2, 1)
+    assert (both.minutes_repository_day, one.minutes_repository_day) == (12, 3)
+    assert ([o.id for o in both.operations], [o.id for o in one.operations]) == (["op1", "op2"], ["op1"])
+
+
+def test_size_and_pace_are_seen_by_readers(ledger: Ledger, clock: Clock) -> None:
+    with ledger.read() as view:
+        assert (view.size(), view.pace_free_at(HOST, "bot")) == (0, None)
+    with ledger.write("pace") as tx:
+        tx.append("a.b", {})
+        tx.take_pace(HOST, "bot", clock.now, timedelta(seconds=2))
+    with ledger.read() as view:
+        assert (view.size(), view.pace_free_at(HOST, "bot")) == (1, clock.now + timedelta(seconds=2))

@@ -244,15 +244,14 @@ def test_a_pull_request_shows_push_close_and_auto_merge() -> None:
     repo = shop(made)
     pull = repo.pull_request(3, auto_merge=True)
     old = pull.head_sha
-    made.advance(10)
+    made.faults.stale_for(5, count=1)
     new = repo.push(pull)
-    made.advance(10)
+    made.advance(3)
     with client(made) as http:
+        assert http.get(f"{REPO}/pulls/3").json()["head"]["sha"] == old
         tree = http.get(f"{REPO}/pulls/3").json()
         assert (tree["head"]["sha"], tree["auto_merge"]["merge_method"], old != new) == (new, "squash", True)
-        pull.close()
-        assert http.get(f"{REPO}/pulls/3").json()["state"] == "closed"
         made.faults.stale_for(5, count=1)
         assert http.get(f"{REPO}/pulls/3").json()["head"]["sha"] == new
-        made.faults.stale_for(15, count=1)
-        assert http.get(f"{REPO}/pulls/3").json()["head"]["sha"] == old
+        pull.close()
+        assert http.get(f"{REPO}/pulls/3").json()["state"] == "closed"

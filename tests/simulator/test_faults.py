@@ -66,6 +66,20 @@ def test_a_stale_read_shows_the_attempt_late() -> None:
     assert seen == [1, 1, 1, 2]
 
 
+@pytest.mark.shows("F4")
+def test_a_stale_read_never_hides_what_was_there_before_it_began() -> None:
+    made = world()
+    _, run = failed_run(made)
+    made.faults.stale_for(86_400)
+    with client(made) as http:
+        assert http.get(f"{REPO}/actions/runs/{run.id}").json()["conclusion"] == "failure"
+        assert http.get(f"{REPO}/actions/runs").json()["total_count"] == 1
+        made.human_reruns(run.id)
+        assert http.get(f"{REPO}/actions/runs/{run.id}").json()["run_attempt"] == 1
+        made.advance(86_401)
+        assert http.get(f"{REPO}/actions/runs/{run.id}").json()["run_attempt"] == 2
+
+
 @pytest.mark.shows("F5")
 def test_a_person_may_be_first() -> None:
     made = world()

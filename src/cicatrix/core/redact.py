@@ -266,6 +266,8 @@ _NOT_SECRET = re.compile(rb"\*+[,;)\]}]*|(?i:null|none|nil|true|false|undefined|
 _PROSE = re.compile(rb"(?:unexpected|illegal)[ \t]+$")
 _USERINFO = re.compile(rb"://[^\s\"'`<>/?#@]*$")
 _HOST = re.compile(rb"[^\s\"'`<>/?#]*@")
+_SOURCE_PLACE = re.compile(rb"[a-z0-9_\-]*\.[a-z0-9]{1,8}:$")
+_LINE_NUMBER = re.compile(rb"[0-9]+(?::[0-9]+)?(?:[:)\],.;]|$)")
 _WORKING_DIRECTORY = re.compile(rb"[/~$.]|[A-Za-z]:[\\/]")
 
 
@@ -305,6 +307,8 @@ def _is_secret(data: bytes, lower: bytes, key: bytes, at: int, span: Span) -> bo
     if _HOST.match(value) and _USERINFO.search(data[max(0, at - 64) : at]):  # `_userinfo` masks it and leaves the host
         return False
     between = lower[at:start]
+    if _LINE_NUMBER.match(value) and _SOURCE_PLACE.search(between):  # check_token.py:17: is a place in a source file
+        return False
     if b"=" in between or end - start > 2:
         return not (b"=" not in between and _PROSE.search(lower[max(0, at - 16) : at]))
     return False

@@ -47,7 +47,8 @@ def _shape(start: str, tail: str, shortest: int, *, boundary: bool = True, needs
 SHAPES: tuple[Shape, ...] = (
     # https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github
     # Installation tokens may be long and hold a JSON Web Token, so dots and dashes belong to them.
-    _shape("gh[pousr]_", r"(?:[A-Za-z0-9_]+(?:[.\-]+[A-Za-z0-9_]+)*)?", 10, boundary=False),
+    _shape("gh[pour]_", _WORD, 10, boundary=False),
+    _shape("ghs_", r"(?:[A-Za-z0-9_]+(?:[.\-]+[A-Za-z0-9_]+)*)?", 10, boundary=False),
     _shape("github_pat_", _WORD, 10, boundary=False),
     _shape(r"v1\.", "[0-9a-f]*", 40),
     _shape("eyJ", r"[A-Za-z0-9_\-]*(?:\.[A-Za-z0-9_\-]*)*", 16, boundary=False, needs=b"."),

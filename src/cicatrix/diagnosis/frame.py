@@ -119,10 +119,9 @@ def _last_words(text: bytes) -> int:
 
 def _own_start(text: bytes, start: int, marks: Offsets) -> int:
     """Past the lines that the step before printed in the same second: GitHub gives no finer times."""
-    announced = min(marks[Mark.STEP], default=None)
-    if announced is not None and line_at(text, announced).stamp == line_at(text, start + 1).stamp:
-        return text.rfind(b"\n", start, announced) + 1 or start
-    return start
+    error, second = min(marks[Mark.ERROR], default=len(text)), line_at(text, start + 1).stamp
+    own = max((s for s in marks[Mark.STEP] if s < error and line_at(text, s).stamp == second), default=start)
+    return text.rfind(b"\n", start, own) + 1 or start
 
 
 def step_window(text: bytes, job: Job | None) -> tuple[int, int] | None:

@@ -53,13 +53,16 @@ def build_answer(
     """The result as JSON-able data (camelCase, GitHub's ids as numbers as in the seed)."""
     jobs = [_job(d, job) for d in decided for job in d.plan.jobs] + [_extra(e) for e in extras]
     actions = [job["action"] for job in jobs]
+    actions_of_runs = actions + [
+        Action.BLOCKED.value for d in decided if not d.plan.jobs and d.plan.decision == BLOCKED
+    ]
     answer: dict[str, Any] = {
         "schemaVersion": SCHEMA_VERSION,
         "requestId": request.request_id,
         "lawbookHash": reading.policy.resolved.hash,
         "deploymentEnv": reading.policy.environment.value,
         "target": _target(reading, decided),
-        "decision": _decision(actions),
+        "decision": _decision(actions_of_runs),
         "reasons": _reasons(reading, decided, extras),
         "jobs": jobs,
         "metadata": {

@@ -41,13 +41,33 @@ def act(ctx: Context, receipt: Receipt) -> Operation:
         not_before = wait.not_before if isinstance(wait, Deferred) else ctx.now() + NOT_SENT_WAIT
         defer(ctx, operation, not_before, str(wait))
     except Refused as no:
-        refuse(ctx, operation, str(no), status=no.status)
+        refuse(ctx, operation, _told(no), status=no.status, reason=_reason_of(ctx, operation, no))
     except Unanswered as doubt:
         ctx.log("rerun.unanswered", operation=operation.id, problem=str(doubt))
         reconcile(ctx, operation, sender=True)
     else:
         confirm(ctx, operation, answer, how="answered")
     return _current(ctx, operation.id)
+
+
+def _told(no: Refused) -> str:
+    """GitHub's refusal for a person, with the permission that it would have taken."""
+    needs = f" (needs the permission {no.accepted_permissions})" if no.accepted_permissions else ""
+    return f"{no.status}: {no.message}{needs}"
+
+
+def _reason_of(ctx: Context, operation: Operation, no: Refused) -> Reason:
+    """GitHub's 403 is ambiguous: a fresh read of the run tells whether somebody else was faster."""
+    if no.status != 403:  # noqa: PLR2004  # Forbidden
+        return Reason.GITHUB_REFUSED
+    try:
+        run = ctx.github.run(operation.owner, operation.repository, operation.run_id)
+    except GitHubError:
+        return Reason.GITHUB_REFUSED
+    if not run.completed:
+        return Reason.RUN_IN_PROGRESS
+    overtaken = run.run_attempt is not None and run.run_attempt > operation.base_attempt
+    return Reason.ALREADY_RERUN_BY_OTHER if overtaken else Reason.GITHUB_REFUSED
 
 
 def _post(ctx: Context, operation: Operation, receipt: Receipt) -> Mapping[str, object]:

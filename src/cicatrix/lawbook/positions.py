@@ -18,7 +18,7 @@ from cicatrix.core.redact import redact
 
 LARGEST = 1_048_576
 """Bytes of the largest file that is read (1 MiB)."""
-MOST_NODES = 20_000
+MOST_NODES = 5_000
 """Values in one file, each alias counted as often as it is used."""
 DEEPEST = 40
 MOST_BRACKETS = 400
@@ -38,7 +38,7 @@ def load_yaml(text: bytes, file: str) -> tuple[object, Mapping[Path, tuple[int, 
     """The file as plain data, where each key and item stands (from 1), and what is wrong with it as YAML.
 
     With a problem the tree is None. Dates stay text. Keys must be text and may not repeat; `<<`, tags of one's own,
-    more than one document, 1 MiB, 20,000 values or 40 levels are refused.
+    more than one document, 1 MiB, 5,000 values or 40 levels are refused.
     """
     if len(text) > LARGEST:
         return None, {}, (Problem("the file", f"is larger than {LARGEST:,} bytes: shorten it", file=file),)
@@ -50,9 +50,12 @@ def load_yaml(text: bytes, file: str) -> tuple[object, Mapping[Path, tuple[int, 
     if nests_too_deeply(source):
         return None, {}, (Problem("the file", f"is nested deeper than {DEEPEST} levels: flatten it", file=file),)
     try:
-        node = _yaml().compose(source)
+        node = bounded_yaml("rt", MOST_NODES).compose(source)
         builder = _Builder()
         tree = builder.build(node, (), 0) if node is not None else None
+    except TooMany as many:
+        what = f"holds more than {MOST_NODES:,} values: shorten it"
+        return None, {}, (Problem("the file", what, line=many.line, column=1, file=file),)
     except _Refused as refused:
         return None, {}, (Problem(refused.where, refused.what, line=refused.line, column=refused.column, file=file),)
     except RecursionError:
@@ -74,8 +77,29 @@ def nests_too_deeply(source: str) -> bool:
     return False
 
 
-def _yaml() -> Any:
-    return YAML(typ="rt", pure=True)
+class TooMany(Exception):  # noqa: N818 - caught in this room, becomes a Problem or None
+    """The file holds more values than allowed. `line` is where the first one too many starts."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(line)
+        self.line = line
+
+
+def bounded_yaml(typ: str, most: int) -> Any:
+    """A pure parser of YAML 1.2 that raises TooMany once it has met `most` values, long before a large file is read."""
+    yaml = YAML(typ=typ, pure=True)
+    inner = yaml.composer.compose_node
+    count = 0
+
+    def compose_node(parent: Any, index: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count > most:
+            raise TooMany(yaml.parser.peek_event().start_mark.line + 1)
+        return inner(parent, index)
+
+    yaml.composer.compose_node = compose_node
+    return yaml
 
 
 class _Refused(Exception):  # noqa: N818 - caught right above, becomes a Problem

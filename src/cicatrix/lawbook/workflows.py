@@ -7,14 +7,15 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from cicatrix.core.facts import Tree
-from cicatrix.lawbook.positions import nests_too_deeply
+from cicatrix.lawbook.positions import TooMany, bounded_yaml, nests_too_deeply
 
 LARGEST = 524_288
 """Bytes of the largest workflow file that is read (512 KiB); larger ones count as unreadable."""
+MOST_NODES = 20_000
+"""Values in one workflow file; the largest real ones have some thousand, and each costs a tenth of a millisecond."""
 KEPT = 256
 """Parsed files that are kept, the latest used."""
 
@@ -48,8 +49,8 @@ def _parse(text: bytes) -> Tree | None:
         source = text.decode("utf-8-sig")
         if nests_too_deeply(source):
             return None
-        tree = YAML(typ="safe", pure=True).load(source)
-    except (YAMLError, ValueError, TypeError, OverflowError, AttributeError, KeyError, RecursionError):
+        tree = bounded_yaml("safe", MOST_NODES).load(source)
+    except (TooMany, YAMLError, ValueError, TypeError, OverflowError, AttributeError, KeyError, RecursionError):
         # the parser raises more than its own errors on hostile input; every one of them means "unreadable"
         return None
     return tree if isinstance(tree, Mapping) else None

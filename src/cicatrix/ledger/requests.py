@@ -5,12 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from .errors import LedgerError
 from .tables import requests
 
 NEW, IN_PROGRESS, FINISHED, CONFLICT = "new", "in_progress", "finished", "conflict"
+
+# Statements are built once: building one costs five times what running it does.
+_STORED = select(requests).where(requests.c.request_id == bindparam("request_id"))
+_BEGIN = insert(requests)
+_FINISH = (
+    update(requests)
+    .where(requests.c.request_id == bindparam("key"), requests.c.response.is_(None))
+    .values(response=bindparam("answer"), finished_at=bindparam("now"))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +42,7 @@ class StoredRequest:
 
 def stored(connection: Connection, request_id: str) -> StoredRequest | None:
     """The request as it stands: `in_progress` or `finished`."""
-    row = connection.execute(select(requests).where(requests.c.request_id == request_id)).first()
+    row = connection.execute(_STORED, {"request_id": request_id}).first()
     if row is None:
         return None
     return StoredRequest(
@@ -52,7 +61,8 @@ def begin(connection: Connection, request_id: str, request_hash: str, now: datet
     until = now + lease
     if known is None:
         connection.execute(
-            insert(requests).values(request_id=request_id, request_hash=request_hash, created_at=now, lease_until=until)
+            _BEGIN,
+            {"request_id": request_id, "request_hash": request_hash, "created_at": now, "lease_until": until},
         )
         return StoredRequest(
             request_id=request_id, request_hash=request_hash, state=NEW, created_at=now, lease_until=until
@@ -81,11 +91,7 @@ def finish(connection: Connection, request_id: str, response: str, now: datetime
             f"request {request_id} is not in the table of requests.",
             "This is a fault of Cicatrix: please report it.",
         )
-    connection.execute(
-        update(requests)
-        .where(requests.c.request_id == request_id, requests.c.response.is_(None))
-        .values(response=response, finished_at=now)
-    )
+    connection.execute(_FINISH, {"key": request_id, "answer": response, "now": now})
 
 
 def release(connection: Connection, request_id: str, now: datetime) -> None:

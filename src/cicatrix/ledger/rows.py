@@ -56,6 +56,7 @@ def job_values(job: JobRef) -> Values:
         "jobId": job.job_id,
         "minutes": job.minutes,
         "labels": list(job.labels),
+        "signature": job.signature,
     }
 
 
@@ -66,6 +67,7 @@ def job_ref(values: Mapping[str, Any]) -> JobRef:
         job_id=values["jobId"],
         minutes=values["minutes"],
         labels=tuple(values["labels"]),
+        signature=values.get("signature"),
     )
 
 

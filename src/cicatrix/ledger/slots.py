@@ -50,6 +50,7 @@ _IN_RUN = select(slots.c.job_name, slots.c.n).where(
     slots.c.scope == RUN_JOB,
     slots.c.repository_id == bindparam("repository_id"),
     slots.c.run_id == bindparam("run_id"),
+    slots.c.operation_id != bindparam("excluding"),
 )
 _ON_SHA = (
     select(slots.c.job_name, slots.c.job_key, slots.c.n)
@@ -58,6 +59,7 @@ _ON_SHA = (
         slots.c.scope == SHA_JOB,
         slots.c.repository_id == bindparam("repository_id"),
         slots.c.head_sha == bindparam("head_sha"),
+        slots.c.operation_id != bindparam("excluding"),
     )
     .order_by(slots.c.job_key, slots.c.n)
 )
@@ -70,18 +72,22 @@ _INSERT = insert(slots)
 _FREE = delete(slots).where(slots.c.operation_id == bindparam("operation_id"))
 
 
-def used_in_run(connection: Connection, host: str, repository_id: str, run_id: str) -> dict[str, list[int]]:
-    """Shown job name -> numbers taken in this run."""
+def used_in_run(
+    connection: Connection, host: str, repository_id: str, run_id: str, *, excluding: str | None = None
+) -> dict[str, list[int]]:
+    """Shown job name -> numbers taken in this run, without those of the operation `excluding`."""
     used: dict[str, list[int]] = defaultdict(list)
-    key = {"host": host, "repository_id": repository_id, "run_id": run_id}
+    key = {"host": host, "repository_id": repository_id, "run_id": run_id, "excluding": excluding or ""}
     for name, n in connection.execute(_IN_RUN, key):
         used[name].append(n)
     return used
 
 
-def used_on_sha(connection: Connection, host: str, repository_id: str, head_sha: str) -> list[SlotUse]:
-    """Every slot taken on this head SHA, in a fixed order."""
-    key = {"host": host, "repository_id": repository_id, "head_sha": head_sha}
+def used_on_sha(
+    connection: Connection, host: str, repository_id: str, head_sha: str, *, excluding: str | None = None
+) -> list[SlotUse]:
+    """Every slot taken on this head SHA, in a fixed order, without those of the operation `excluding`."""
+    key = {"host": host, "repository_id": repository_id, "head_sha": head_sha, "excluding": excluding or ""}
     return [SlotUse(name=name, key=key, n=n) for name, key, n in connection.execute(_ON_SHA, key)]
 
 

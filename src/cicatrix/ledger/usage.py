@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -132,8 +132,8 @@ def operations_of_run(connection: Connection, host: str, repository_id: str, run
     return tuple(rows.operation(row) for row in connection.execute(_OF_RUN, key).mappings())
 
 
-def _counted(connection: Connection, query: UsageQuery, now: datetime) -> Sequence[Row[Any]]:
-    return connection.execute(_COUNTED, asdict(query) | {"since": now - DAY}).all()
+def _counted(connection: Connection, query: UsageQuery, now: datetime) -> Iterable[Row[Any]]:
+    return connection.execute(_COUNTED, asdict(query) | {"since": now - DAY})
 
 
 def _of_pull_request(row: Row[Any], query: UsageQuery) -> bool:

@@ -19,7 +19,6 @@ from .slots import Slot
 from .tables import entries as entries_table
 from .tables import flags, job_rerun_attempts, operations, pacing, rerun_outcomes, workflow_action_audit
 
-
 _BY_ID = select(operations).where(operations.c.id == bindparam("id"))
 
 

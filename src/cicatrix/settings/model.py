@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from datetime import timedelta
 from pathlib import Path
@@ -90,8 +91,8 @@ class Settings(BaseSettings):
         default=(),
         secret=True,
         about="Several GitHub hosts as a JSON list of objects with name, apiUrl, webUrl, logHosts, logNetworks, "
-        "caFile, apiVersion and token, tokenFile or appId with appPrivateKeyFile and appInstallationId. GITHUB_TOKEN goes to "
-        "the host of GITHUB_API_URL alone.",
+        "caFile, apiVersion and token, tokenFile or appId with appPrivateKeyFile and appInstallationId. GITHUB_TOKEN "
+        "goes to the host of GITHUB_API_URL alone.",
     )
     github_app_id: str | None = _setting("CICATRIX_GITHUB_APP_ID", about="Id of the GitHub App to act as.")
     github_app_private_key: SecretStr | None = _setting(
@@ -251,7 +252,11 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """Every configured secret in clear: for the redactor and for nothing else."""
         given = [self.github_token, self.github_app_private_key, *(entry.token for entry in self.hosts)]
-        return tuple(value for item in given if item is not None and (value := item.get_secret_value()))
+        found = [item.get_secret_value() for item in given if item is not None]
+        for path in (p for entry in self.hosts for p in (entry.token_file, entry.app_private_key_file)):
+            with contextlib.suppress(OSError, ValueError):  # whoever needs the file says what is wrong with it
+                found += [] if path is None else [path.read_text(encoding="utf-8").strip()]
+        return tuple(value for value in found if value)
 
     @property
     def default_database(self) -> Path:

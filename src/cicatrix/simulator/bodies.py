@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import quote
 
 from .auth import App, Principal
-from .state import Execution, RunAttempt, RunState
 
 Tree = dict[str, Any]
 ACTIONS_APP = ("github-actions", 15368)
@@ -155,336 +154,6 @@ def full_repository(minimal: Tree, default_branch: str, now: datetime) -> Tree:
     }
 
 
-def pull_request_minimal(api: str, full_name: str, repository_id: int, pull: Tree) -> Tree:
-    """The short form that runs and check runs carry. Always empty for forks, so one repository is enough."""
-    repository = {"id": repository_id, "url": f"{api}/repos/{full_name}", "name": full_name.partition("/")[2]}
-    return {
-        "id": pull["id"],
-        "number": pull["number"],
-        "url": f"{api}/repos/{full_name}/pulls/{pull['number']}",
-        "head": {"ref": pull["head_ref"], "sha": pull["head_sha"], "repo": repository},
-        "base": {"ref": pull["base_ref"], "sha": pull["base_sha"], "repo": repository},
-    }
-
-
-def run(
-    api: str,
-    web: str,
-    state: RunState,
-    attempt: RunAttempt,
-    at: datetime,
-    *,
-    repository: Tree,
-    head_repository: Tree | None,
-    pull_requests: list[Tree],
-    show_attempt: bool,
-) -> Tree:
-    url = f"{api}/repos/{state.repository}/actions/runs/{state.id}"
-    status = attempt.status(at)
-    person = {"name": "Octo Cat", "email": "octocat@example.com"}
-    tree: Tree = {
-        "id": state.id,
-        "name": state.workflow_name,
-        "node_id": node("WFR", state.id),
-        "head_branch": state.head_branch,
-        "head_sha": state.head_sha,
-        "path": state.path,
-        "display_title": f"Run {state.run_number} of {state.workflow_name}",
-        "run_number": state.run_number,
-        "event": state.event,
-        "status": status,
-        "conclusion": attempt.conclusion_at(at),
-        "workflow_id": state.workflow_id,
-        "check_suite_id": state.check_suite_id,
-        "check_suite_node_id": node("CS", state.check_suite_id),
-        "url": url,
-        "html_url": f"{web}/{state.repository}/actions/runs/{state.id}",
-        "pull_requests": pull_requests,
-        "created_at": stamp(state.created_at),
-        "updated_at": stamp(attempt.ends_at if status == "completed" else max(attempt.started_at, state.created_at)),
-        "actor": user(api, web, state.actor),
-        "run_attempt": attempt.number,
-        "referenced_workflows": [
-            {"path": path, "sha": sha, "ref": path.partition("@")[2]} for path, sha in state.referenced
-        ],
-        "run_started_at": stamp(attempt.started_at),
-        "triggering_actor": user(api, web, attempt.triggering_login),
-        "jobs_url": f"{url}/jobs",
-        "logs_url": f"{url}/logs",
-        "check_suite_url": f"{api}/repos/{state.repository}/check-suites/{state.check_suite_id}",
-        "artifacts_url": f"{url}/artifacts",
-        "cancel_url": f"{url}/cancel",
-        "rerun_url": f"{url}/rerun",
-        "previous_attempt_url": f"{url}/attempts/{attempt.number - 1}" if attempt.number > 1 else None,
-        "workflow_url": f"{api}/repos/{state.repository}/actions/workflows/{state.workflow_id}",
-        "head_commit": {
-            "id": state.head_sha,
-            "tree_id": hashlib.sha256(state.head_sha.encode()).hexdigest()[:40],
-            "message": "Change something",
-            "timestamp": stamp(state.created_at),
-            "author": person,
-            "committer": person,
-        },
-        "repository": repository,
-        "head_repository": head_repository,
-    }
-    if not show_attempt:
-        del tree["run_attempt"]
-    return tree
-
-
-def job(api: str, web: str, state: RunState, execution: Execution, at: datetime) -> Tree:
-    url = f"{api}/repos/{state.repository}"
-    status = execution.status(at)
-    has_runner = execution.ran and status != "queued" and execution.outcome.shape != "never_acquired"
-    done = status == "completed"
-    number = execution.id % 1000
-    return {
-        "id": execution.id,
-        "run_id": state.id,
-        "run_url": f"{url}/actions/runs/{state.id}",
-        "run_attempt": execution.attempt,
-        "node_id": node("CR", execution.id),
-        "head_sha": state.head_sha,
-        "url": f"{url}/actions/jobs/{execution.id}",
-        "html_url": f"{web}/{state.repository}/actions/runs/{state.id}/job/{execution.id}",
-        "status": status,
-        "conclusion": execution.conclusion if done else None,
-        "created_at": stamp(execution.ready_at),
-        "started_at": stamp(execution.started_at if status != "queued" else execution.ready_at),
-        "completed_at": stamp(execution.completed_at) if done else None,
-        "name": execution.name,
-        "steps": steps(execution, at),
-        "check_run_url": f"{url}/check-runs/{execution.check_run_id}",
-        "labels": list(execution.leaf.spec.labels) if execution.ran else [],
-        "runner_id": number + 1 if has_runner else None,
-        "runner_name": f"GitHub Actions {number + 1}" if has_runner else None,
-        "runner_group_id": 0 if has_runner else None,
-        "runner_group_name": "GitHub Actions" if has_runner else None,
-        "workflow_name": state.workflow_name,
-        "head_branch": state.head_branch,
-    }
-
-
-def steps(execution: Execution, at: datetime) -> list[Tree]:
-    """The steps of a job with the shapes of real ones: all there, none, or a last one without conclusion."""
-    status = execution.status(at)
-    outcome = execution.outcome
-    if not execution.ran or status == "queued" or outcome.shape in ("lost_empty", "never_acquired"):
-        return []
-    named = ("Set up job", *execution.leaf.spec.steps, "Complete job")
-    failing = failing_step(execution)
-    began = stamp(execution.started_at)
-    ended = stamp(execution.completed_at)
-    result: list[Tree] = []
-    for number, name in enumerate(named, start=1):
-        phase, conclusion, start, end = "completed", "success", began, ended
-        if status != "completed":
-            phase, conclusion, end = ("in_progress", None, None) if number == 1 else ("queued", None, None)  # type: ignore[assignment]  # open steps have neither
-            start = began if number == 1 else None  # type: ignore[assignment]  # nor a start
-        elif outcome.shape == "lost" and number >= failing:
-            if number > failing:
-                break
-            phase, conclusion, end = "in_progress", None, None  # type: ignore[assignment]  # the runner never said
-        elif outcome.conclusion == "cancelled" and number >= failing:
-            conclusion = "cancelled" if number == failing else "skipped"
-        elif outcome.conclusion not in ("success", "neutral", "skipped") and number >= failing:
-            conclusion = "failure" if number == failing else "skipped"
-        if number == len(named) and status == "completed":
-            conclusion = "success"
-        result.append(
-            {
-                "name": name,
-                "status": phase,
-                "conclusion": conclusion,
-                "number": number,
-                "started_at": start,
-                "completed_at": end,
-            }
-        )
-    return result
-
-
-def failing_step(execution: Execution) -> int:
-    """The number, from 1, of the step that decides; the last one of the workflow file unless named."""
-    names = list(execution.leaf.spec.steps)
-    if execution.outcome.step in names:
-        return names.index(execution.outcome.step) + 2
-    return len(names) + 1
-
-
-def app_of_check(api: str, web: str, slug: str, app_id: int, now: datetime) -> Tree:
-    made = stamp(now - timedelta(days=1000))
-    return {
-        "id": app_id,
-        "slug": slug,
-        "node_id": node("A", app_id),
-        "client_id": f"Iv1.{app_id:016x}",
-        "owner": user(api, web, "github"),
-        "name": slug.replace("-", " ").title(),
-        "description": "",
-        "external_url": f"{web}/apps/{slug}",
-        "html_url": f"{web}/apps/{slug}",
-        "created_at": made,
-        "updated_at": made,
-        "permissions": {"actions": "write", "checks": "write", "metadata": "read"},
-        "events": ["check_run"],
-    }
-
-
-def check_run(
-    api: str,
-    web: str,
-    full_name: str,
-    *,
-    check_id: int,
-    name: str,
-    head_sha: str,
-    status: str,
-    conclusion: str | None,
-    started_at: datetime,
-    completed_at: datetime | None,
-    details_url: str,
-    suite_id: int,
-    app: Tree,
-    pull_requests: list[Tree],
-    annotations: int,
-) -> Tree:
-    url = f"{api}/repos/{full_name}/check-runs/{check_id}"
-    return {
-        "id": check_id,
-        "name": name,
-        "node_id": node("CR", check_id),
-        "head_sha": head_sha,
-        "external_id": "",
-        "url": url,
-        "html_url": f"{web}/{full_name}/runs/{check_id}",
-        "details_url": details_url,
-        "status": status,
-        "conclusion": conclusion,
-        "started_at": stamp(started_at),
-        "completed_at": stamp(completed_at) if completed_at else None,
-        "output": {
-            "title": None,
-            "summary": None,
-            "text": None,
-            "annotations_count": annotations,
-            "annotations_url": f"{url}/annotations",
-        },
-        "check_suite": {"id": suite_id},
-        "app": app,
-        "pull_requests": pull_requests,
-    }
-
-
-def annotation(message: str) -> Tree:
-    return {
-        "path": ".github",
-        "blob_href": "",
-        "start_line": 1,
-        "start_column": None,
-        "end_line": 1,
-        "end_column": None,
-        "annotation_level": "failure",
-        "title": "",
-        "message": message,
-        "raw_details": "",
-    }
-
-
-def pull_request(
-    api: str,
-    web: str,
-    pull: Tree,
-    *,
-    base_repository: Tree,
-    head_repository: Tree | None,
-) -> Tree:
-    """`pull` holds what differs: number, refs, SHAs, state, author, auto_merge, times."""
-    full_name = base_repository["full_name"]
-    url = f"{api}/repos/{full_name}/pulls/{pull['number']}"
-    issue = f"{api}/repos/{full_name}/issues/{pull['number']}"
-    page = f"{web}/{full_name}/pull/{pull['number']}"
-    author = user(api, web, pull["author"])
-    head_owner = (head_repository or {"full_name": "unknown/repository"})["full_name"].partition("/")[0]
-    base_owner = full_name.partition("/")[0]
-    links = {
-        "self": url,
-        "html": page,
-        "issue": issue,
-        "comments": f"{issue}/comments",
-        "review_comments": f"{url}/comments",
-        "review_comment": f"{api}/repos/{full_name}/pulls/comments{{/number}}",
-        "commits": f"{url}/commits",
-        "statuses": f"{api}/repos/{full_name}/statuses/{pull['head_sha']}",
-    }
-    merge = None
-    if pull["auto_merge"]:
-        merge = {"enabled_by": author, "merge_method": "squash", "commit_title": "", "commit_message": ""}
-    closed = pull["state"] == "closed"
-    return {
-        "id": pull["id"],
-        "node_id": node("PR", pull["id"]),
-        "number": pull["number"],
-        "url": url,
-        "html_url": page,
-        "diff_url": f"{page}.diff",
-        "patch_url": f"{page}.patch",
-        "issue_url": issue,
-        "commits_url": links["commits"],
-        "review_comments_url": links["review_comments"],
-        "review_comment_url": links["review_comment"],
-        "comments_url": links["comments"],
-        "statuses_url": links["statuses"],
-        "_links": {name: {"href": href} for name, href in links.items()},
-        "state": pull["state"],
-        "locked": False,
-        "title": pull["title"],
-        "user": author,
-        "body": None,
-        "labels": [],
-        "milestone": None,
-        "assignee": None,
-        "assignees": [],
-        "requested_reviewers": [],
-        "requested_teams": [],
-        "created_at": pull["created_at"],
-        "updated_at": pull["created_at"],
-        "closed_at": pull["created_at"] if closed else None,
-        "merged_at": None,
-        "merge_commit_sha": pull["merge_sha"],
-        "draft": False,
-        "head": {
-            "label": f"{head_owner}:{pull['head_ref']}",
-            "ref": pull["head_ref"],
-            "sha": pull["head_sha"],
-            "user": user(api, web, head_owner),
-            "repo": head_repository,
-        },
-        "base": {
-            "label": f"{base_owner}:{pull['base_ref']}",
-            "ref": pull["base_ref"],
-            "sha": pull["base_sha"],
-            "user": user(api, web, base_owner),
-            "repo": base_repository,
-        },
-        "author_association": "CONTRIBUTOR",
-        "auto_merge": merge,
-        "merged": False,
-        "mergeable": True,
-        "rebaseable": True,
-        "mergeable_state": "unstable",
-        "merged_by": None,
-        "comments": 0,
-        "review_comments": 0,
-        "maintainer_can_modify": False,
-        "commits": 1,
-        "additions": 1,
-        "deletions": 1,
-        "changed_files": 1,
-    }
-
-
 def content_file(api: str, web: str, full_name: str, *, path: str, ref: str, text: bytes) -> Tree:
     sha = hashlib.sha256(text).hexdigest()[:40]
     where = quote(path)
@@ -524,6 +193,25 @@ def workflow(api: str, web: str, full_name: str, *, workflow_id: int, name: str,
         "url": f"{api}/repos/{full_name}/actions/workflows/{workflow_id}",
         "html_url": page,
         "badge_url": f"{page}/badge.svg",
+    }
+
+
+def app_of_check(api: str, web: str, slug: str, app_id: int, now: datetime) -> Tree:
+    made = stamp(now - timedelta(days=1000))
+    return {
+        "id": app_id,
+        "slug": slug,
+        "node_id": node("A", app_id),
+        "client_id": f"Iv1.{app_id:016x}",
+        "owner": user(api, web, "github"),
+        "name": slug.replace("-", " ").title(),
+        "description": "",
+        "external_url": f"{web}/apps/{slug}",
+        "html_url": f"{web}/apps/{slug}",
+        "created_at": made,
+        "updated_at": made,
+        "permissions": {"actions": "write", "checks": "write", "metadata": "read"},
+        "events": ["check_run"],
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import bodies
+from . import bodies, run_bodies
 from .bodies import ACTIONS_APP, Tree
 from .calls import Call, listed
 from .exchange import Response, json_response
@@ -46,7 +46,7 @@ def _matches(call: Call, row: Row) -> bool:
 def _body(call: Call, repo: SimRepository, row: Row) -> Tree:
     if isinstance(row, ForeignCheck):
         app_id = bodies.numeric_id(row.app_slug)
-        return bodies.check_run(
+        return run_bodies.check_run(
             call.api,
             call.web,
             repo.full_name,
@@ -69,7 +69,7 @@ def _body(call: Call, repo: SimRepository, row: Row) -> Tree:
     pulls = []
     if run.pull_request is not None and not run.fork:
         pulls = [pull_minimal(call, repo, repo.pulls[run.pull_request])]
-    return bodies.check_run(
+    return run_bodies.check_run(
         call.api,
         call.web,
         repo.full_name,
@@ -104,4 +104,4 @@ def check_annotations(call: Call, repo: SimRepository, text: str) -> Response:
     found: list[str] = []
     if not isinstance(row, ForeignCheck) and row[1].outcome.annotation and row[1].status(call.at) == "completed":
         found.append(row[1].outcome.annotation)
-    return listed(call, found, None, bodies.annotation)
+    return listed(call, found, None, run_bodies.annotation)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -59,19 +61,29 @@ class Fault:
     form: str = ""
     skip: int = 0
     """How many matching exchanges go well before it begins."""
+    since: datetime | None = None
+    """When it was switched on."""
+
+    def view(self, now: datetime) -> datetime:
+        """What a stale reader sees: the world some seconds ago, but never what was before the switch was thrown."""
+        late = now - timedelta(seconds=self.seconds)
+        return late if self.since is None else max(late, self.since - timedelta(microseconds=1))
 
 
 @dataclass(slots=True)
 class Faults:
     """The faults of one world. Each method switches one on; `clear()` switches all off."""
 
+    clock: Callable[[], datetime] | None = None
+    """The world's time."""
     active: list[Fault] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(self, kind: str, endpoint: str = "*", **values: float | str | None) -> Fault:
         """Switches a fault on by its name, as a scenario file does."""
         if kind not in KINDS:
             raise SimulatorError(f"unknown fault {kind!r}; known are {', '.join(sorted(KINDS))}")
-        fault = Fault(kind=kind, endpoint=endpoint)
+        fault = Fault(kind=kind, endpoint=endpoint, since=self.clock() if self.clock else None)
         for name, value in values.items():
             if name not in Fault.__dataclass_fields__:
                 raise SimulatorError(f"fault {kind!r} has no setting {name!r}")
@@ -79,7 +91,8 @@ class Faults:
         forms = {"rate_limited": RATE_LIMIT_FORMS, "garbage": GARBAGE_FORMS}.get(kind, ())
         if fault.form and forms and fault.form not in forms:
             raise SimulatorError(f"fault {kind!r} has no form {fault.form!r}; it has {', '.join(forms)}")
-        self.active.append(fault)
+        with self._lock:
+            self.active.append(fault)
         return fault
 
     def answer_502_after_effect(
@@ -119,7 +132,10 @@ class Faults:
     def stale_for(
         self, seconds: float, endpoint: str = "GET *", *, count: int | None = None, probability: float = 1.0
     ) -> Fault:
-        """Reads show runs, attempts and heads as they were this long ago."""
+        """Reads lag: they show runs, attempts and heads as they were this long ago.
+
+        The lag begins when it is switched on, so that what was there before stays in sight.
+        """
         return self.add("stale_for", endpoint, count=count, probability=probability, seconds=seconds)
 
     def missing_logs(
@@ -154,12 +170,17 @@ class Faults:
         return self.add(kind, endpoint, count=count, probability=probability)
 
     def clear(self) -> None:
-        self.active.clear()
+        with self._lock:
+            self.active.clear()
 
     def draw(self, method: str, path: str, chance: random.Random, *, page: int) -> list[Fault]:
         """The faults that hit this exchange; their counts go down."""
         if not self.active:
             return []
+        with self._lock:
+            return self._draw(method, path, chance, page)
+
+    def _draw(self, method: str, path: str, chance: random.Random, page: int) -> list[Fault]:
         hit = []
         line = f"{method} {path}"
         for fault in self.active:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import bodies
+from . import bodies, pull_bodies
 from .bodies import Tree, stamp
 from .calls import Call, listed
 from .exchange import Response, json_response, not_found
@@ -32,7 +32,7 @@ def _facts(call: Call, repo: SimRepository, pull: SimPull) -> Tree:
 
 
 def pull_minimal(call: Call, repo: SimRepository, pull: SimPull) -> Tree:
-    return bodies.pull_request_minimal(call.api, repo.full_name, repo.id, _facts(call, repo, pull))
+    return pull_bodies.pull_request_minimal(call.api, repo.full_name, repo.id, _facts(call, repo, pull))
 
 
 def pull_answer(call: Call, repo: SimRepository, text: str) -> Response:
@@ -53,7 +53,7 @@ def _pull_body(call: Call, repo: SimRepository, pull: SimPull) -> Tree:
         minimal = bodies.minimal_repository(call.api, call.web, pull.head_repository, head_id, fork=True)
         head = bodies.full_repository(minimal, repo.default_branch, call.world.epoch)
     facts = _facts(call, repo, pull)
-    return bodies.pull_request(call.api, call.web, facts, base_repository=base, head_repository=head)
+    return pull_bodies.pull_request(call.api, call.web, facts, base_repository=base, head_repository=head)
 
 
 def pulls(call: Call, repo: SimRepository) -> Response:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from .specs import JobSpec, Outcomes, SimulatorError, leaves
 from .state import AttemptPlan, Execution, RunAttempt, RunState, build_attempt
@@ -13,6 +14,21 @@ from .workflow_file import workflow_text
 
 if TYPE_CHECKING:
     from .world import World
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def locked(verb: Callable[Concatenate[SimRepository, P], R]) -> Callable[Concatenate[SimRepository, P], R]:
+    """The verb runs under the world's lock, as requests do: no reader sees half of it."""
+
+    @functools.wraps(verb)
+    def call(self: SimRepository, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self.world.lock:
+            return verb(self, *args, **kwargs)
+
+    return call
+
 
 Heads = list[tuple[datetime, str]]
 """When a ref began to point where, oldest first."""
@@ -128,10 +144,12 @@ class SimRepository:
     runs: list[RunState] = field(default_factory=list)
     checks: list[ForeignCheck] = field(default_factory=list)
 
+    @locked
     def file(self, path: str, text: str | bytes, ref: str | None = None) -> None:
         """Puts a file under one ref (branch or SHA), or under every ref."""
         self.files[(path, ref)] = text.encode() if isinstance(text, str) else text
 
+    @locked
     def remove_file(self, path: str) -> None:
         for key in [k for k in self.files if k[0] == path]:
             del self.files[key]
@@ -145,6 +163,7 @@ class SimRepository:
         candidates.append(None)
         return next((self.files[(path, c)] for c in candidates if (path, c) in self.files), None)
 
+    @locked
     def workflow(
         self,
         path: str,
@@ -184,12 +203,14 @@ class SimRepository:
                     other.file(path, text)
             self._write_reusable(job.jobs)
 
+    @locked
     def branch(self, name: str) -> str:
         """The branch's head SHA; the branch is made when it is not there."""
         if name not in self.branches:
             self.branches[name] = [(self.world.now, self.world.next_sha())]
         return self.branches[name][-1][1]
 
+    @locked
     def pull_request(
         self,
         number: int,
@@ -226,6 +247,7 @@ class SimRepository:
         self.pulls[number] = pull
         return pull
 
+    @locked
     def push(self, target: SimPull | int | str) -> str:
         """A new commit on a pull request (itself or its number) or on a branch; answers its SHA. Starts no run."""
         sha = self.world.next_sha()
@@ -237,6 +259,7 @@ class SimRepository:
         pull.heads.append((self.world.now, sha))
         return sha
 
+    @locked
     def check_run(
         self,
         sha: str,
@@ -259,6 +282,7 @@ class SimRepository:
         self.checks.append(check)
         return check
 
+    @locked
     def run(
         self,
         workflow_path: str,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from . import bodies, logs, reruns
+from . import bodies, logs, reruns, run_bodies
 from .bodies import Tree, stamp
 from .calls import Call, listed
 from .exchange import Refusal, Response, json_response, not_found
@@ -100,7 +100,7 @@ def _run_body(call: Call, repo: SimRepository, run: RunState, attempt: RunAttemp
     pulls = []
     if run.pull_request is not None and not run.fork and call.values.get("exclude_pull_requests") != "true":
         pulls = [pull_minimal(call, repo, repo.pulls[run.pull_request])]
-    return bodies.run(
+    return run_bodies.run(
         call.api,
         call.web,
         run,
@@ -116,7 +116,7 @@ def _run_body(call: Call, repo: SimRepository, run: RunState, attempt: RunAttemp
 def jobs(call: Call, found: list[tuple[RunState, Execution]]) -> Response:
     """The jobs whose needs are over, by id; the others are not listed yet."""
     seen = sorted((pair for pair in found if pair[1].ready_at <= call.at), key=lambda pair: pair[1].id)
-    response = listed(call, seen, "jobs", lambda pair: bodies.job(call.api, call.web, pair[0], pair[1], call.at))
+    response = listed(call, seen, "jobs", lambda pair: run_bodies.job(call.api, call.web, pair[0], pair[1], call.at))
     for _, execution in seen:
         call.note_oddity(execution)
     return call.marked(response)
@@ -133,7 +133,7 @@ def jobs_of_run(call: Call, run: RunState) -> Response:
 def job(call: Call, repo: SimRepository, text: str) -> Response:
     state, execution = find_job(call, repo, text)
     call.note_oddity(execution)
-    return call.marked(json_response(bodies.job(call.api, call.web, state, execution, call.at)))
+    return call.marked(json_response(run_bodies.job(call.api, call.web, state, execution, call.at)))
 
 
 def rerun(call: Call, run: RunState, verb: str, job_name: str | None) -> Response:

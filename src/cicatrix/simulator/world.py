@@ -18,16 +18,14 @@ import random
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from . import auth, faults, logs, reruns
-from .calls import Call
-from .exchange import LOGS, Exchange, Refusal, Request, Response
-from .faults import Fault, Faults
+from . import auth, reruns
+from .exchange import Exchange, Refusal, Request, Response
+from .faults import SPOILING, Faults
+from .front import HOUR, Front
 from .history import History
 from .repository import SimRepository
-from .routes import answer
 from .specs import SimulatorError
 from .state import Execution, RunAttempt, RunState
 
@@ -36,7 +34,6 @@ Observer = Callable[[Exchange], None]
 FIRST_IDS = {"run": 19_000_000_001, "job": 54_000_000_001, "suite": 49_000_000_001, "workflow": 90_001, "pull": 7_001}
 LIMITS = {"user": 5000, "app": 5000, "actions": 1000}
 """Requests an hour by kind of token: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api"""
-HOUR = timedelta(hours=1)
 
 
 class World:
@@ -58,7 +55,7 @@ class World:
         self.epoch = now.astimezone(UTC)
         self.seed = seed
         self.history = History()
-        self.faults = Faults()
+        self.faults = Faults(lambda: self.now)
         self.listing = "copied"
         self.skipped_shown = "expanded"
         self.omit_run_attempt = False
@@ -73,16 +70,17 @@ class World:
         self.runs: dict[int, RunState] = {}
         self.jobs: dict[int, tuple[RunState, Execution]] = {}
         self.apps: dict[str, auth.App] = {}
-        self._tokens: dict[str, auth.Principal] = {}
-        self._quota: dict[str, tuple[datetime, int]] = {}
+        self.tokens: dict[str, auth.Principal] = {}
+        self.quotas: dict[str, tuple[datetime, int]] = {}
         self._ids = {**FIRST_IDS, **(first_ids or {})}
         self._shas = 0
         self._issued = 0
-        self._chance = random.Random(seed)  # noqa: S311 -- faults must replay from the seed, nothing secret here
+        self.chance = random.Random(seed)  # noqa: S311 -- faults must replay from the seed, nothing secret here
         self._clock: Callable[[], datetime] | None = None
         self._clock_start = self._base = self.epoch
         self._speed = 1.0
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
+        self._front = Front(self)
         for made in self.on_create:
             made(self)
 
@@ -97,19 +95,19 @@ class World:
 
     @now.setter
     def now(self, moment: datetime) -> None:
-        with self._lock:
+        with self.lock:
             self._base = moment.astimezone(UTC)
             if self._clock is not None:
                 self._clock_start = self._clock()
 
     def advance(self, seconds: float) -> None:
         """Moves time on; runs, links, tokens and limits follow."""
-        with self._lock:
+        with self.lock:
             self._base += timedelta(seconds=seconds)
 
     def follow_clock(self, clock: Callable[[], datetime], speed: float = 1.0) -> None:
         """From now on time passes by itself: `speed` simulated seconds for each second of the clock."""
-        with self._lock:
+        with self.lock:
             self._base = self.now
             self._clock, self._clock_start, self._speed = clock, clock(), speed
 
@@ -127,7 +125,7 @@ class World:
         """A token of a person (`user`) or of a workflow (`actions`). Without permissions it may do everything."""
         if kind not in ("user", "actions"):
             raise SimulatorError(f"a token is of kind 'user' or 'actions', not {kind!r}; for an App use app()")
-        self._tokens[token] = auth.Principal(
+        self.tokens[token] = auth.Principal(
             login=auth.READ_ONLY_LOGIN if kind == "actions" else login,
             kind=kind,
             permissions=permissions,
@@ -136,13 +134,13 @@ class World:
 
     def revoke(self, token: str) -> None:
         """From now on the token is unknown (401)."""
-        with self._lock:
-            self._tokens.pop(token, None)
+        with self.lock:
+            self.tokens.pop(token, None)
 
     def revoke_installation_tokens(self) -> None:
         """Every installation token issued so far becomes unknown."""
-        with self._lock:
-            self._tokens = {t: p for t, p in self._tokens.items() if p.kind != "app"}
+        with self.lock:
+            self.tokens = {t: p for t, p in self.tokens.items() if p.kind != "app"}
 
     def app(
         self,
@@ -167,7 +165,7 @@ class World:
 
     def repository(self, full_name: str, *, default_branch: str = "main") -> SimRepository:
         """The repository of that name, made when it is not there."""
-        with self._lock:
+        with self.lock:
             found = self.find_repository(full_name)
             if found is not None:
                 return found
@@ -185,7 +183,7 @@ class World:
         self, run_id: int, *, login: str = "human", jobs: Iterable[str] | None = None, everything: bool = False
     ) -> bool:
         """A person reruns the failed jobs, one job each of `jobs`' first, or everything. False when GitHub refuses."""
-        with self._lock:
+        with self.lock:
             job = next(iter(jobs), None) if jobs is not None else None
             verb = reruns.ALL if everything else (reruns.FAILED if job is None else reruns.ONE)
             try:
@@ -196,7 +194,7 @@ class World:
 
     def human_cancels(self, run_id: int, *, login: str = "human") -> bool:
         """A person cancels the run. False when nothing is left to cancel."""
-        with self._lock:
+        with self.lock:
             return reruns.cancel_run(self, self._known(run_id), login=login, call=None)
 
     def _known(self, run_id: int) -> RunState:
@@ -231,24 +229,24 @@ class World:
     def issue_token(self, principal: auth.Principal) -> str:
         self._issued += 1
         token = "ghs_" + hashlib.sha256(f"token:{self.seed}:{self._issued}".encode()).hexdigest()[:36]
-        self._tokens[token] = principal
+        self.tokens[token] = principal
         return token
 
     def quota(self, principal: auth.Principal) -> tuple[int, int, datetime]:
         """Limit, used and reset of the principal's current hour."""
         limit = self.rate_limit if self.rate_limit is not None else LIMITS[principal.kind]
-        start, used = self._quota.get(principal.login, (self.now, 0))
+        start, used = self.quotas.get(principal.login, (self.now, 0))
         if self.now >= start + HOUR:
             start, used = self.now, 0
-        self._quota[principal.login] = (start, used)
+        self.quotas[principal.login] = (start, used)
         return limit, used, start + HOUR
 
     # --- requests ---
 
     def handle(self, request: Request) -> Response:
         """Answers one request and records it. What a face does with `reset`, `unreachable` and `delay` is its own."""
-        with self._lock:
-            response = self._handle(request)
+        with self.lock:
+            response = self._front.handle(request)
         if self.on_exchange:
             exchange = Exchange(
                 request.method,
@@ -261,185 +259,8 @@ class World:
                 response.body,
                 response.faults,
                 request.origin,
-                not faults.SPOILING.isdisjoint(response.faults),
+                not SPOILING.isdisjoint(response.faults),
             )
             for observer in self.on_exchange:
                 observer(exchange)
         return response
-
-    def _handle(self, request: Request) -> Response:
-        authorization = request.headers.get("authorization", "")
-        record = self.history.call(
-            at=self.now,
-            who="?",
-            method=request.method,
-            path=request.path,
-            query=request.query,
-            origin=request.origin,
-            authorization=bool(authorization),
-            client_id=request.headers.get("x-request-id", ""),
-        )
-        at_logs = request.origin == LOGS
-        response = self._log_host(request) if at_logs else self._api(request, authorization, record)
-        seq = record["seq"]
-        response.headers["date"] = format_datetime(self.now, usegmt=True)
-        response.headers["x-github-request-id"] = f"{seq:04X}:SIM:{self.seed:X}"
-        record["status"] = 0 if response.reset or response.unreachable else response.status
-        record["faults"] = list(response.faults)
-        return response
-
-    def _log_host(self, request: Request) -> Response:
-        name = request.path.rpartition("/")[2]
-        if request.headers.get("authorization"):
-            return logs.refuse(400, "InvalidAuthenticationInfo")
-        found = self.jobs.get(int(name)) if name.isdigit() else None
-        if found is None:
-            return logs.refuse(404, "BlobNotFound")
-        if request.method != "GET" or not logs.valid_link(int(name), request.query, self.now):
-            return logs.refuse(403, "AuthenticationFailed")
-        hits = self.faults.draw(request.method, request.path, self._chance, page=1)
-        execution = found[1]
-        text = b"" if execution.outcome.log_size else logs.log_text(execution)
-        response = Response(200, {"content-type": "text/plain; charset=utf-8"}, text)
-        response.big_body = execution.outcome.log_size
-        for fault in hits:
-            response = self._after(fault, response)
-        return response
-
-    def _api(self, request: Request, authorization: str, record: dict[str, Any]) -> Response:
-        hits = self.faults.draw(request.method, request.path, self._chance, page=_page(request.query))
-        for fault in hits:
-            early = self._before(fault, request, record)
-            if early is not None:
-                early.faults = tuple(f.kind for f in hits)
-                early.delay = sum(f.seconds for f in hits if f.kind == "slow")
-                return early
-        try:
-            principal, app = self._who(authorization)
-            record["who"] = principal.login if principal else (f"app:{app.slug}" if app else "?")
-            response = self._answer(request, principal, app, record["seq"], hits)
-        except Refusal as refusal:
-            response = refusal.response()
-        for fault in hits:
-            response = self._after(fault, response)
-        return response
-
-    def _answer(
-        self, request: Request, principal: auth.Principal | None, app: auth.App | None, seq: int, hits: list[Fault]
-    ) -> Response:
-        if principal is not None and request.path != "/rate_limit":
-            limit, used, reset = self.quota(principal)
-            if used >= limit:
-                status, message, headers = faults.rate_limit_headers("primary", self.now, reset)
-                raise Refusal(status, message, headers=headers)
-        stale = sum(f.seconds for f in hits if f.kind == "stale_for")
-        call = Call(
-            world=self,
-            request=request,
-            principal=principal,
-            app=app,
-            at=self.now - timedelta(seconds=stale) if stale else self.now,
-            seq=seq,
-            list_shift=_shift(hits),
-            missing_logs=next((f.form or "404" for f in hits if f.kind == "missing_logs"), None),
-        )
-        try:
-            response = answer(call)
-        except Refusal as refusal:
-            response = refusal.response()
-        return self._dressed(request, principal, response)
-
-    def _dressed(self, request: Request, principal: auth.Principal | None, response: Response) -> Response:
-        """ETag and rate-limit headers; an unchanged body is a 304, which costs nothing."""
-        fresh = True
-        if response.status == 200 and request.method == "GET":
-            etag = f'W/"{hashlib.sha256(response.body).hexdigest()}"'
-            response.headers["etag"] = etag
-            if request.headers.get("if-none-match") == etag:
-                response.status, response.body, fresh = 304, b"", False
-                response.headers.pop("content-type", None)
-        if principal is not None:
-            limit, used, reset = self.quota(principal)
-            if fresh and request.path != "/rate_limit":
-                used += 1
-                self._quota[principal.login] = (reset - HOUR, used)
-            response.headers.update(
-                {
-                    "x-ratelimit-limit": str(limit),
-                    "x-ratelimit-remaining": str(max(0, limit - used)),
-                    "x-ratelimit-used": str(used),
-                    "x-ratelimit-reset": str(int(reset.timestamp())),
-                    "x-ratelimit-resource": "core",
-                }
-            )
-        return response
-
-    def _who(self, authorization: str) -> tuple[auth.Principal | None, auth.App | None]:
-        if not authorization:
-            return None, None
-        secret = auth.token_of(authorization)
-        if secret.count(".") == 2:
-            return None, auth.app_of(secret, self.apps, self.now)
-        principal = self._tokens.get(secret)
-        if principal is None or (principal.expires_at is not None and principal.expires_at <= self.now):
-            raise auth.bad_credentials()
-        return principal, None
-
-    # --- faults ---
-
-    def _before(self, fault: Fault, request: Request, record: dict[str, Any]) -> Response | None:
-        """An answer instead of the endpoint's, when the fault comes before any effect."""
-        match fault.kind:
-            case "answer_502_before":
-                return faults.bad_gateway()
-            case "reset_before":
-                return Response(0, reset=True)
-            case "unreachable":
-                return Response(0, unreachable=True)
-            case "rate_limited":
-                reset = self.now + timedelta(seconds=60)
-                status, message, headers = faults.rate_limit_headers(fault.form, self.now, reset)
-                if fault.form in ("", "seconds", "429", "date", "primary"):
-                    record["notBefore"] = reset.isoformat().replace("+00:00", "Z")
-                return Refusal(status, message, headers=headers).response()
-            case "human_reruns_at_the_same_time":
-                self._human_comes_first(request.path)
-        return None
-
-    def _human_comes_first(self, path: str) -> None:
-        parts = path.strip("/").split("/")
-        number = next((int(p) for p in parts[3:] if p.isdigit()), 0)
-        run = self.runs.get(number)
-        if run is None and number in self.jobs:
-            run = self.jobs[number][0]
-        if run is not None:
-            self.human_reruns(run.id)
-
-    def _after(self, fault: Fault, response: Response) -> Response:
-        """The same answer, spoilt; its effect has happened."""
-        match fault.kind:
-            case "answer_502_after_effect":
-                marks = response.faults
-                response = faults.bad_gateway()
-                response.faults = marks
-            case "reset_after_effect":
-                response.reset = True
-            case "garbage":
-                response = faults.garbled(response, fault.form or "html")
-            case "slow":
-                response.delay += fault.seconds
-        response.faults = (*response.faults, fault.kind)
-        return response
-
-
-def _page(query: str) -> int:
-    for pair in query.split("&"):
-        name, _, value = pair.partition("=")
-        if name == "page" and value.isdigit():
-            return int(value)
-    return 1
-
-
-def _shift(hits: list[Fault]) -> int:
-    kinds = {f.kind for f in hits}
-    return ("list_grows_while_paging" in kinds) - ("list_shrinks_while_paging" in kinds)

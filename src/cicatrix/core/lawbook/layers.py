@@ -97,7 +97,9 @@ class _Reader:
             self._value(f"{section}.{name}", (section, name), item)
 
     def _value(self, key: object, path: tuple[object, ...], value: object) -> None:
-        place: Path = tuple(part if isinstance(part, str | int) else str(part) for part in path)
+        place: Path = tuple(map(str, path))
+        if len(self.problems) >= MOST_PROBLEMS:
+            return
         if not isinstance(key, str) or not (key in KEYS or key == DELEGATED) or not isinstance(path[-1], str):
             self.report(place, f"is no key of a lawbook{_hint(key)}")
             return

@@ -6,12 +6,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
 from cicatrix.core.canonical import canonical_hash
-from cicatrix.core.lawbook.keys import BUILT_IN_VERSION, DELEGATED, DELEGATED_ABOUT, KEYS, covers
+from cicatrix.core.lawbook.keys import DELEGATED, DELEGATED_ABOUT, KEYS, covers
 from cicatrix.core.lawbook.kinds import Names
 from cicatrix.core.lawbook.layers import Layer, LayerKind
 from cicatrix.core.lawbook.model import (
@@ -288,9 +287,7 @@ def _lawbook(merge: _Merge) -> Lawbook:
             environments=v["sideEffects.environments"],
             allow=tuple(v["sideEffects.allow"]),
         ),
-        storm=Storm(
-            failed_jobs=v["storm.failedJobs"], pull_requests=v["storm.pullRequests"], window=_time(v["storm.window"])
-        ),
+        storm=Storm(failed_jobs=v["storm.failedJobs"], pull_requests=v["storm.pullRequests"], window=v["storm.window"]),
         stop_rules=StopRules(
             cooldown_minutes=v["stopRules.cooldownMinutes"],
             no_signal_change_threshold=v["stopRules.noSignalChangeThreshold"],
@@ -302,7 +299,7 @@ def _lawbook(merge: _Merge) -> Lawbook:
         remediation=Remediation(allow=tuple(v["remediation.allow"])),
         dispatch=Dispatch(
             via=v["dispatch.via"],
-            deadline=_time(v["dispatch.deadline"]),
+            deadline=v["dispatch.deadline"],
             per_commit=v["dispatch.perCommit"],
             per_case=v["dispatch.perCase"],
         ),
@@ -311,18 +308,12 @@ def _lawbook(merge: _Merge) -> Lawbook:
             deliver=v["rollback.deliver"],
             create_per_day=v["rollback.createPerDay"],
             merge_per_day=v["rollback.mergePerDay"],
-            max_target_age=_time(v["rollback.maxTargetAge"]),
+            max_target_age=v["rollback.maxTargetAge"],
         ),
         owners=tuple(v["owners"]),
         delegated=merge.delegated,
     )
 
 
-def _time(value: timedelta) -> timedelta:
-    return value
-
-
 BUILT_IN: Lawbook = resolve(()).lawbook
 """The lawbook of a deployment without any file. Its version label is `v1.0.0-dev`; it holds in staging only."""
-
-assert BUILT_IN.version == BUILT_IN_VERSION

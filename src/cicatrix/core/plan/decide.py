@@ -13,7 +13,7 @@ from cicatrix.core.plan.budgets import count_others_on_sha, judge_bound, judge_b
 from cicatrix.core.plan.call import Choice, choose_call, counted
 from cicatrix.core.plan.jobs import CLASS_REASONS, cooldown_end, judge_job, judge_storm
 from cicatrix.core.plan.model import Item, JobPlan, Plan, Question, open_items
-from cicatrix.core.plan.stops import run_stops, wake_at
+from cicatrix.core.plan.stops import Stop, run_stops, wake_at
 from cicatrix.core.policy import Mode, Policy, RerunRequest
 from cicatrix.core.reasons import Action, Reason, by_precedence
 
@@ -65,18 +65,20 @@ def plan_rerun(
     judge_bound(items, question)
     judge_budgets(items, question)
     choice = choose_call(items, question)
-    return _plan(question, items, choice, wake_at(question, stops) or cooldown_end(items, question))
+    return _plan(question, stops, items, choice)
 
 
-def _plan(question: Question, items: Sequence[Item], choice: Choice, wake: datetime | None) -> Plan:
+def _plan(question: Question, stops: Sequence[Stop], items: Sequence[Item], choice: Choice) -> Plan:
+    wake = wake_at(question, stops) or cooldown_end(items, question)
     request, mode = question.request, question.lawbook.mode
     asleep = request.dry_run or (request.automatic and mode is LawbookMode.SHADOW)
     jobs = tuple(_close(item, choice.queued, asleep=asleep) for item in items)
-    decision = _decision(jobs)
+    decision = _decision(jobs) if jobs else _decision_without_jobs(stops)
+    sentences = _sentences(jobs, choice.price, asleep=asleep) if jobs else [f"{r}: {why}" for r, why in stops]
     return Plan(
         run_id=question.facts.run.id,
         decision=decision,
-        reasons=(*_sentences(jobs, choice.price, asleep=asleep), *question.policy.remarks),
+        reasons=(*sentences, *question.policy.remarks),
         jobs=jobs,
         call=None if asleep else choice.call,
         wake_at=wake if decision == "BLOCKED" else None,
@@ -133,6 +135,12 @@ def _decision(jobs: Sequence[JobPlan]) -> str:
     if Action.RERUN in actions:
         return "RERUN_TRIGGERED"
     return "BLOCKED" if Action.BLOCKED in actions else "NOOP"
+
+
+def _decision_without_jobs(stops: Sequence[Stop]) -> str:
+    """A run whose jobs could not be read has no job that says no: its stops do."""
+    first = by_precedence(reason for reason, _ in stops)[:1]
+    return "BLOCKED" if first and first[0].action is Action.BLOCKED else "NOOP"
 
 
 def _sentences(jobs: Sequence[JobPlan], price: str, *, asleep: bool) -> tuple[str, ...]:

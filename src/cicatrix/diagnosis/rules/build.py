@@ -176,7 +176,7 @@ BUILD: tuple[Rule, ...] = (
         r"^Diff in /\S{1,300}:\d+:",
         r"^error: .{0,200}requested on the command line with `-D ",
         rank=6,
-        examples=("Diff in /work/src/main.rs at line 12:",),
+        examples=("Diff in /home/runner/src/main.rs at line 12:",),
         counter=("diff --git a/x b/x",),
     ),
     _build(

@@ -1,0 +1,187 @@
+"""Every command with its options. Only Typer is imported here; each command imports the rest when it runs."""
+# ruff: noqa: PLC0415 -- the import budget: `--version`, `--help` and completion load nothing but Typer
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cicatrix import __version__
+
+from . import nouns
+from .screen import Format
+
+VERBS = ("rerun", "explain", "diagnose", "tick", "doctor", "simulate", "demo")
+NOUNS = nouns.NOUNS
+
+app = typer.Typer(
+    name="cicatrix",
+    help="Reruns exactly the failed GitHub Actions jobs that deserve it, within bounds that hold, and records why.",
+    no_args_is_help=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done or nothing to do, 1 error, 2 usage, 3 blocked, 4 authentication or permission, "
+    "5 ledger verification failed, 8 pending. With several targets the worst one counts: 4, 1, 2, 8, 3, 0.",
+)
+for _name, _noun in nouns.APPS.items():
+    app.add_typer(_noun, name=_name)
+
+Targets = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="TARGET...",
+        help="123 with -R, owner/repo#123, owner/repo@SHA, run:ID with -R, or the URL of a pull request or run.",
+    ),
+]
+Repo = Annotated[str | None, typer.Option("--repo", "-R", metavar="OWNER/REPO", help="The repository.")]
+RunId = Annotated[str | None, typer.Option("--run-id", metavar="ID", help="One workflow run, by its id.")]
+Lawbook = Annotated[
+    Path | None, typer.Option("--lawbook", metavar="FILE", help="The deployment's base lawbook (CICATRIX_LAWBOOK).")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON, as in pipes.")]
+Output = Annotated[
+    Format | None, typer.Option("--output", "-o", help="table on a terminal, json in pipes, unless given.")
+]
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"cicatrix {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks and calls, on standard error.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR does the same.")] = False,
+) -> None:
+    """Options that may stand anywhere on the line; the shell has read them already."""
+    del version, verbose, no_color
+
+
+@app.command(epilog=app.info.epilog)
+def rerun(
+    target: Targets = None,
+    repo: Repo = None,
+    run_id: RunId = None,
+    mode: Annotated[str, typer.Option(metavar="FAILED_ONLY|ALL_JOBS", help="What to rerun.")] = "FAILED_ONLY",
+    max_attempts: Annotated[
+        int, typer.Option(min=1, max=5, help="Reruns of a job at most; can only lower the lawbook's limit.")
+    ] = 2,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide and record, reserve and send nothing.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Until the outcome is known: 0 healed, 1 failed again, 8 no outcome yet.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long to wait at most.")] = 3600,
+    request_id: Annotated[
+        str | None, typer.Option("--request-id", metavar="ID", help="Asked again with the same id: the stored answer.")
+    ] = None,
+    lawbook: Lawbook = None,
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Decide about everything red at TARGET and rerun what deserves it."""
+    from . import rerunning
+
+    raise typer.Exit(
+        rerunning.rerun(
+            target or [],
+            rerunning.Options(
+                repo=repo,
+                run_id=run_id,
+                mode=mode,
+                max_attempts=max_attempts,
+                dry_run=dry_run,
+                wait=wait,
+                timeout=timeout,
+                request_id=request_id,
+                lawbook=lawbook,
+                as_json=as_json,
+                output=output,
+            ),
+        )
+    )
+
+
+@app.command()
+def explain(
+    target: Annotated[
+        str | None,
+        typer.Argument(metavar="TARGET|OPERATION|REASON", help="As for rerun; or an operation's id, or a reason code."),
+    ] = None,
+    repo: Repo = None,
+    run_id: RunId = None,
+    lawbook: Lawbook = None,
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Say why and why not, per job, and what would change the answer. Writes nothing."""
+    from . import explaining
+
+    explaining.explain(target, repo=repo, run_id=run_id, lawbook=lawbook, as_json=as_json, output=output)
+
+
+@app.command()
+def diagnose(
+    source: Annotated[
+        list[str], typer.Argument(metavar="FILE...|RUN_URL", help="Logs, `-` for standard input, or the URL of a run.")
+    ],
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Name what a failed job died of, from its log alone: one JSON object a file."""
+    from . import diagnosing
+
+    raise typer.Exit(diagnosing.diagnose(source, as_json=as_json, output=output))
+
+
+@app.command()
+def tick(
+    lawbook: Lawbook = None,
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Wake every due case once: settle by reading, send what was deferred, judge reruns."""
+    from . import ticking
+
+    ticking.tick(lawbook=lawbook, as_json=as_json, output=output)
+
+
+@app.command()
+def doctor(
+    repo: Repo = None,
+    lawbook: Lawbook = None,
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Check the set-up: one line and one remedy an item. Writes nothing to GitHub."""
+    from . import doctoring
+
+    raise typer.Exit(doctoring.doctor(repo=repo, lawbook=lawbook, as_json=as_json, output=output))
+
+
+@app.command()
+def simulate(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the API on loopback; 0 is a free one.")] = 0,
+    log_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the log host; 0 is a free one.")] = 0,
+    scenario: Annotated[Path | None, typer.Option(metavar="FILE", help="YAML: what the GitHub holds.")] = None,
+    speed: Annotated[float, typer.Option(min=0.1, max=10_000, help="Simulated seconds in one second.")] = 30,
+) -> None:
+    """Serve a simulated GitHub for drills, until Ctrl-C; prints the two lines that a shell needs."""
+    from . import simulating
+
+    simulating.simulate(port=port, log_port=log_port, scenario=scenario, speed=speed)
+
+
+@app.command()
+def demo() -> None:
+    """Walk through the main job against a simulated GitHub, in under a minute."""
+    from . import demonstrating
+
+    raise typer.Exit(demonstrating.demo())

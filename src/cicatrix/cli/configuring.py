@@ -1,0 +1,31 @@
+"""`cicatrix config show`."""
+
+from __future__ import annotations
+
+from cicatrix.core.redact import redact
+from cicatrix.settings import effective
+
+from . import state
+from .screen import Format
+from .session import settings_of
+
+
+def show(*, as_json: bool, output: Format | None) -> None:
+    """Every setting with its value in force and its origin; secrets masked."""
+    screen = state.screen
+    rows = effective(settings_of())
+    if screen.format(output, as_json) is Format.JSON:
+        screen.json(
+            [
+                {"name": r.name, "variables": list(r.variables), "value": redact(r.value), "origin": r.origin}
+                for r in rows
+            ]
+        )
+        return
+    from . import showing  # noqa: PLC0415 -- Rich is for tables only
+
+    showing.show_rows(
+        screen,
+        ("setting", "value", "origin", "variable"),
+        [(r.name, r.value or "-", r.origin, r.variables[0]) for r in rows],
+    )

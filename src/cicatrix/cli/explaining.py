@@ -1,0 +1,97 @@
+"""`cicatrix explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cicatrix import wiring
+from cicatrix.core.reasons import Reason
+from cicatrix.flows import explain as flow
+from cicatrix.settings import Settings
+
+from . import state
+from .errors import Stop
+from .screen import Format
+from .session import opened, require_lawbook, settings_of
+from .targets import parse_all
+
+
+def explain(
+    text: str | None,
+    *,
+    repo: str | None,
+    run_id: str | None,
+    lawbook: Path | None,
+    as_json: bool,
+    output: Format | None,
+) -> None:
+    """Print why and why not; writes nothing."""
+    screen = state.screen
+    shape = screen.format(output, as_json)
+    if text is not None and text.strip() in set(Reason):
+        _page(flow.explain_reason(Reason(text.strip())), shape)
+        return
+    settings = settings_of(lawbook=lawbook)
+    if text is not None and not any(sign in text for sign in "#@:/") and not text.lstrip("-").isdigit():
+        _operation(settings, text.strip(), shape)
+        return
+    pointed = parse_all([] if text is None else [text], repo=repo, run_id=run_id, hosts=wiring.hosts(settings))[0]
+    with opened(settings, pointed.host, read_only=True) as ctx:
+        require_lawbook(ctx)
+        told = flow.explain(ctx, pointed.target)
+    if shape is Format.JSON:
+        screen.json(told)
+    else:
+        _show(told)
+
+
+def _show(told: Mapping[str, Any]) -> None:
+    from . import showing  # noqa: PLC0415 -- Rich is for tables only
+
+    screen = state.screen
+    for run in told["runs"]:
+        showing.show_run(screen, run)
+    if told["nothing"]:
+        screen.line(f"– nothing to do for {screen.safe(told['target'])}: {screen.safe(told['nothing'])}")
+    for check in told["otherChecks"]:
+        screen.line(f"– {screen.safe(check['name'])}: a check of {screen.safe(check['app'])}, not GitHub Actions")
+    policy = told["policy"]
+    screen.line(f"policy: {screen.safe_spaced(policy['bound'])}")
+    screen.line(
+        f"  {told['deploymentEnv']}, lawbook {screen.safe(told['lawbookVersion'])} ({told['lawbookHash'][:12]})"
+    )
+    for stop in policy["stops"]:
+        screen.line(f"  stops every write: {stop['code']}: {screen.safe(stop['why'])}")
+    for remark in policy["remarks"]:
+        screen.line(f"  {screen.safe(remark)}")
+
+
+def _page(page: Mapping[str, str], shape: Format) -> None:
+    screen = state.screen
+    if shape is Format.JSON:
+        screen.json(page)
+        return
+    screen.line(f"{page['code']} ({page['action']})")
+    for label, name in (("means", "means"), ("look at", "lookAt"), ("would change it", "wouldChange")):
+        screen.line(f"  {label:<16}{page[name]}")
+
+
+def _operation(settings: Settings, operation_id: str, shape: Format) -> None:
+    screen = state.screen
+    with wiring.open_ledger_only(settings) as ledger, ledger.read() as view:
+        told = flow.explain_operation(view, operation_id)
+    if told is None:
+        raise Stop(
+            f"Nothing is known of {operation_id[:80]}.",
+            "It is no target, no reason code and no operation of this ledger.",
+            "`cicatrix operation list --all` lists the operations; `cicatrix explain --help` shows what may be named.",
+        )
+    if shape is Format.JSON:
+        screen.json(told)
+        return
+    from . import showing  # noqa: PLC0415 -- Rich is for tables only
+
+    showing.show_operation(screen, told["operation"])
+    showing.show_case(screen, told)

@@ -157,6 +157,9 @@ class Stage:
     def posts(self) -> list[dict[str, Any]]:
         return [c for c in self.world.history.dump() if c["type"] == "call" and c["method"] == "POST"]
 
+    def posts_of_reruns(self) -> list[dict[str, Any]]:
+        return [call for call in self.posts if "/rerun" in call["path"]]
+
     def key(self, run: SimRun) -> tuple[str, str, str]:
         """The run as the ledger keys it: host, repository id, run id."""
         return "github.com", str(self.repo.id), str(run.id)

@@ -159,6 +159,11 @@ def open_ledger_only(
         yield ledger
 
 
+def ledger_missing(settings: Settings) -> bool:
+    """Whether there is no ledger file yet, in a folder where one could be made."""
+    return _ledger_url(settings, making=False)[1]
+
+
 def _ledger_url(settings: Settings, *, making: bool) -> tuple[str, bool]:
     """The ledger's address, and whether its file is missing. The default one is made when it is to be written."""
     if settings.server is not None and settings.database_url is None:

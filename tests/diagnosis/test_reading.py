@@ -13,7 +13,7 @@ from cicatrix.core.verdict import FailureClass, StepKind
 from cicatrix.diagnosis import Diagnoser, verdict_json
 from cicatrix.diagnosis.files import read_tail
 from cicatrix.diagnosis.frame import step_window
-from cicatrix.diagnosis.lines import clean, line_at, line_number, signature
+from cicatrix.diagnosis.lines import clean, line_at, line_numbers, signature
 from cicatrix.diagnosis.steps import step_kind
 from tests.diagnosis.actions_log import START, ActionsLog, failing
 
@@ -131,7 +131,7 @@ def test_a_line_has_its_prefixes_taken_off() -> None:
     text = b"\xef\xbb\xbf2026-03-04T05:06:07.1234567Z ##[error]it broke\r\nnext"
     line = line_at(text, 30)
     assert (line.text, line.mark, line.stamp) == (b"it broke", "error", datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC))
-    assert line_number(text, len(text)) == 2
+    assert line_numbers(text, [30, len(text), 3]) == {3: 1, 30: 1, len(text): 2}
     assert line_at(b"2026-99-99T05:06:07Z x", 5).stamp is None
 
 

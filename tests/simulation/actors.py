@@ -34,7 +34,7 @@ class Told:
 def cast(stage: Stage, told: Told) -> list[Actor]:
     """All actors of the story, in their order."""
     story = stage.story
-    shared = stage.process() if story.one_process else None
+    shared = stage.shared if story.one_process else None
     deaths = [*story.deaths]
     actors = []
     for number, asks in enumerate(story.persons):

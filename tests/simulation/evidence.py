@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from cicatrix.ledger import Ledger, export_lines, rebuild
+from cicatrix.ledger import export_lines, rebuild
 from cicatrix.ledger.verify import read_head, verify
 from cicatrix.simulator.state import RunState
 from tests.simulation.actors import Told
@@ -133,17 +133,12 @@ def _later(stage: Stage, seconds: float) -> str:
 
 
 def _by_the_product(stage: Stage) -> tuple[str, str]:
-    ledger = Ledger.open(
-        f"{stage.path}?synchronous=off", now=lambda: stage.world.now, new_id=stage.new_id, read_only=True
-    )
-    try:
-        with ledger.read() as view:
-            head = read_head(view.head().as_json())
-            result = verify(export_lines(view.entries()), head)
-            operations, slots = rebuild(view.entries(), view.text_of)
-            stored, taken = view.all_operations(), view.all_slots()
-    finally:
-        ledger.close()
+    with stage.shared.ledger.read() as view:
+        head = read_head(view.head().as_json())
+        entries = list(view.entries())
+        result = verify(export_lines(entries), head)
+        operations, slots = rebuild(entries, view.text_of)
+        stored, taken = view.all_operations(), view.all_slots()
     differences = []
     if operations != stored:
         differences.append(f"operations {operations} are stored as {stored}")

@@ -88,7 +88,7 @@ def _settle(stage: Stage) -> list[str]:
     """Faults off, a healthy process, and ticks at their times until nothing is due any more."""
     stage.world.faults.clear()
     stage.quiet = True
-    ctx = stage.process()
+    ctx = stage.process() if stage.story.ledger_pages is not None else stage.shared
     for _ in range(ROUNDS):
         due = _next_due(stage)
         if due is None:

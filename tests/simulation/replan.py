@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 def replan(stage: Stage) -> list[str]:
     """Read the story's first run before anything happens, and plan it over and over."""
-    ctx = stage.process()
+    ctx = stage.shared
     run = stage.runs[0]
     faults, stage.world.faults.active = stage.world.faults.active, []
     try:

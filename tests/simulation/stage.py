@@ -56,6 +56,12 @@ def _key() -> tuple[str, str]:
 
 
 @cache
+def _app() -> AppCredentials:
+    """One for the whole process: reading a private key takes longer than a story."""
+    return AppCredentials(APP_ID, _key()[0], 1001)
+
+
+@cache
 def _base(book: LawbookStory) -> Layer:
     layer, problems = load(book.text().encode(), "base.yml", kind=LayerKind.DEPLOYMENT)
     assert layer is not None, problems
@@ -120,6 +126,7 @@ class Stage:
         """Faults are over: nothing is hidden, the disk has room again."""
         self._ids = 0
         self._open: list[Ledger] = []
+        self._shared: Context | None = None
         for fault in story.faults:
             self.world.faults.add(fault.kind, fault.endpoint, **fault.values)
         if story.lawbook_unreadable:
@@ -170,7 +177,7 @@ class Stage:
         )
         self._open.append(ledger)
         credentials = (
-            AppCredentials(APP_ID, _key()[0], 1001) if story.identity == "app" else TokenCredentials(TOKEN, story.identity)
+            _app() if story.identity == "app" else TokenCredentials(TOKEN, story.identity)
         )
         github = GitHub(
             Host(),
@@ -197,6 +204,13 @@ class Stage:
                 kill_switch=self._kill_switch,
             ),
         )
+
+    @property
+    def shared(self) -> Context:
+        """The process that actors share in stories with one process."""
+        if self._shared is None:
+            self._shared = self.process()
+        return self._shared
 
     def close(self) -> None:
         """Close every connection of every process of the story."""

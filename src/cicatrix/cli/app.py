@@ -32,7 +32,7 @@ for _name, _noun in nouns.APPS.items():
 Targets = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="TARGET...",
+        metavar="TARGET",
         help="123 with -R, owner/repo#123, owner/repo@SHA, run:ID with -R, or the URL of a pull request or run.",
     ),
 ]
@@ -55,6 +55,7 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def root(
+    *,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
@@ -67,6 +68,7 @@ def root(
 
 @app.command(epilog=app.info.epilog)
 def rerun(
+    *,
     target: Targets = None,
     repo: Repo = None,
     run_id: RunId = None,
@@ -111,6 +113,7 @@ def rerun(
 
 @app.command()
 def explain(
+    *,
     target: Annotated[
         str | None,
         typer.Argument(metavar="TARGET|OPERATION|REASON", help="As for rerun; or an operation's id, or a reason code."),
@@ -129,8 +132,9 @@ def explain(
 
 @app.command()
 def diagnose(
+    *,
     source: Annotated[
-        list[str], typer.Argument(metavar="FILE...|RUN_URL", help="Logs, `-` for standard input, or the URL of a run.")
+        list[str], typer.Argument(metavar="FILE|RUN_URL", help="Logs, `-` for standard input, or the URL of a run.")
     ],
     as_json: AsJson = False,
     output: Output = None,
@@ -143,6 +147,7 @@ def diagnose(
 
 @app.command()
 def tick(
+    *,
     lawbook: Lawbook = None,
     as_json: AsJson = False,
     output: Output = None,
@@ -155,6 +160,7 @@ def tick(
 
 @app.command()
 def doctor(
+    *,
     repo: Repo = None,
     lawbook: Lawbook = None,
     as_json: AsJson = False,
@@ -168,15 +174,15 @@ def doctor(
 
 @app.command()
 def simulate(
+    *,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the API on loopback; 0 is a free one.")] = 0,
-    log_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the log host; 0 is a free one.")] = 0,
     scenario: Annotated[Path | None, typer.Option(metavar="FILE", help="YAML: what the GitHub holds.")] = None,
     speed: Annotated[float, typer.Option(min=0.1, max=10_000, help="Simulated seconds in one second.")] = 30,
 ) -> None:
     """Serve a simulated GitHub for drills, until Ctrl-C; prints the two lines that a shell needs."""
     from . import simulating
 
-    simulating.simulate(port=port, log_port=log_port, scenario=scenario, speed=speed)
+    simulating.simulate(port=port, scenario=scenario, speed=speed)
 
 
 @app.command()

@@ -54,9 +54,9 @@ def _show(told: Mapping[str, Any]) -> None:
     for run in told["runs"]:
         showing.show_run(screen, run)
     if told["nothing"]:
-        screen.line(f"– nothing to do for {screen.safe(told['target'])}: {screen.safe(told['nothing'])}")
+        screen.line(f"○ nothing to do for {screen.safe(told['target'])}: {screen.safe(told['nothing'])}")
     for check in told["otherChecks"]:
-        screen.line(f"– {screen.safe(check['name'])}: a check of {screen.safe(check['app'])}, not GitHub Actions")
+        screen.line(f"○ {screen.safe(check['name'])}: a check of {screen.safe(check['app'])}, not GitHub Actions")
     policy = told["policy"]
     screen.line(f"policy: {screen.safe_spaced(policy['bound'])}")
     screen.line(

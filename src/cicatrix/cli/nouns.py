@@ -39,6 +39,7 @@ NOUNS = {
 
 @ledger.command("list")
 def ledger_list(
+    *,
     kind: Annotated[str | None, typer.Option(help="Only entries of this kind, such as rerun.decided.")] = None,
     run_id: Annotated[str | None, typer.Option("--run-id", metavar="ID", help="Only entries of this run.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-L", min=1, help="The newest so many.")] = 30,
@@ -53,6 +54,7 @@ def ledger_list(
 
 @ledger.command("show")
 def ledger_show(
+    *,
     entry: Annotated[
         str, typer.Argument(metavar="INDEX|ID", help="An entry's index, or a decision's or operation's id.")
     ],
@@ -66,7 +68,7 @@ def ledger_show(
 
 
 @ledger.command("head")
-def ledger_head(as_json: AsJson = False, output: Output = None) -> None:
+def ledger_head(*, as_json: AsJson = False, output: Output = None) -> None:
     """Print size and root; as JSON with leaf prefixes, to be kept elsewhere for `ledger verify`."""
     from . import ledgers
 
@@ -75,6 +77,7 @@ def ledger_head(as_json: AsJson = False, output: Output = None) -> None:
 
 @ledger.command("verify")
 def ledger_verify(
+    *,
     export: Annotated[Path, typer.Argument(metavar="EXPORT", help="A file that `ledger export` wrote.")],
     head: Annotated[Path, typer.Option("--head", metavar="HEAD", help="A file that `ledger head --json` wrote.")],
     as_json: AsJson = False,
@@ -88,6 +91,7 @@ def ledger_verify(
 
 @ledger.command("export")
 def ledger_export(
+    *,
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Where to; standard output without it.")] = None,
 ) -> None:
     """Write every entry as one JSON line: index, leaf hash, entry, root after it."""
@@ -98,8 +102,9 @@ def ledger_export(
 
 @lawbook.command("check")
 def lawbook_check(
+    *,
     file: Annotated[
-        list[Path] | None, typer.Argument(metavar="FILE...", help=".github/cicatrix.yml unless given.")
+        list[Path] | None, typer.Argument(metavar="FILE", help=".github/cicatrix.yml unless given.")
     ] = None,
     as_json: AsJson = False,
     output: Output = None,
@@ -112,6 +117,7 @@ def lawbook_check(
 
 @lawbook.command("show")
 def lawbook_show(
+    *,
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="The repository's file; .github/cicatrix.yml if it is there.")
     ] = None,
@@ -138,6 +144,7 @@ def lawbook_schema() -> None:
 
 @operation.command("list")
 def operation_list(
+    *,
     every: Annotated[bool, typer.Option("--all", help="Settled ones too.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-L", min=1, help="The newest so many.")] = 30,
     as_json: AsJson = False,
@@ -151,7 +158,7 @@ def operation_list(
 
 @operation.command("show")
 def operation_show(
-    operation_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False, output: Output = None
+    *, operation_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False, output: Output = None
 ) -> None:
     """Show one operation and its entries."""
     from . import operations
@@ -161,6 +168,7 @@ def operation_show(
 
 @operation.command("resolve")
 def operation_resolve(
+    *,
     operation_id: Annotated[
         str, typer.Argument(metavar="ID", help="An INDETERMINATE operation or an identity conflict.")
     ],
@@ -176,7 +184,7 @@ def operation_resolve(
 
 
 @config.command("show")
-def config_show(as_json: AsJson = False, output: Output = None) -> None:
+def config_show(*, as_json: AsJson = False, output: Output = None) -> None:
     """Show every setting, its origin and its value; secrets masked."""
     from . import configuring
 

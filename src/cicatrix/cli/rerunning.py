@@ -131,7 +131,7 @@ def show_answer(ctx: Context, pointed: Pointed, answer: Mapping[str, Any]) -> No
     for run in runs:
         showing.show_run(screen, run)
     if not runs:
-        screen.line(f"– nothing to do for {screen.safe(pointed.target)}")
+        screen.line(f"○ nothing to do for {screen.safe(pointed.target)}")
         for line in answer["reasons"]:
             screen.line(f"  {screen.safe(line)}")
     if answer.get("dryRun"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -44,6 +45,11 @@ class Screen:
     def on_terminal(self) -> bool:
         return self.out.isatty()
 
+    @property
+    def width(self) -> int:
+        """Columns of a line."""
+        return shutil.get_terminal_size().columns if self.on_terminal else PLAIN_WIDTH
+
     def format(self, asked: Format | None, as_json: bool) -> Format:
         """Table on a terminal, JSON in pipes, unless something was asked for."""
         if as_json:
@@ -76,7 +82,7 @@ class Screen:
             force_terminal=colored,
             no_color=not colored,
             color_system="auto" if colored else None,
-            width=None if self.on_terminal else PLAIN_WIDTH,
+            width=self.width,
             markup=False,
             highlight=False,
             emoji=False,

@@ -16,11 +16,14 @@ from .screen import Screen
 
 Told = Mapping[str, Any]
 
-GLYPHS = {"RERUN": ("↻", "green"), "SKIP": ("–", "dim"), "BLOCKED": ("■", "yellow")}
+WIDE = 110
+"""Columns from which a run's table has a column for everything."""
+
+GLYPHS = {"RERUN": ("↻", "green"), "SKIP": ("○", "dim"), "BLOCKED": ("■", "yellow")}
 WORDS = {
     "RERUN_TRIGGERED": ("↻", "rerun", "green"),
     "BLOCKED": ("■", "blocked", "yellow"),
-    "NOOP": ("–", "nothing to do", "dim"),
+    "NOOP": ("○", "nothing to do", "dim"),
 }
 STATES = {
     "sent": "rerun sent",
@@ -41,7 +44,7 @@ def show_run(screen: Screen, run: Told) -> None:
         screen.line(f"  and {passed} job{'s' if passed != 1 else ''} that did not fail")
     screen.show(_decision(screen, run))
     if run["bound"]:
-        screen.show(_labelled("bound", screen.safe_spaced(run["bound"])))
+        _show_bound(screen, run["bound"])
     if run["along"]:
         screen.show(_labelled("along", screen.safe(", ".join(run["along"])) + " would run along"))
     _show_changes(screen, shown)
@@ -66,22 +69,24 @@ def _header(screen: Screen, run: Told) -> Text:
 
 
 def _table(screen: Screen, jobs: Sequence[Told], *, preview: bool) -> Table:
+    """A column each where there is room; else the evidence stands under the job, and the reason under the class."""
+    wide = screen.width >= WIDE
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=True, expand=False)
     table.add_column("decision", no_wrap=True)
-    table.add_column("job", overflow="fold")
-    table.add_column("class", no_wrap=True)
-    table.add_column("reason", no_wrap=True)
-    table.add_column("evidence", overflow="fold", ratio=1)
+    table.add_column("job", overflow="fold", ratio=None if wide else 1)
+    table.add_column("class" if wide else "class, reason", no_wrap=True)
+    if wide:
+        table.add_column("reason", no_wrap=True)
+        table.add_column("evidence", overflow="fold", ratio=1)
     table.add_column("attempts", no_wrap=True)
     for job in jobs:
-        table.add_row(
-            _action(job, preview=preview),
-            Text(screen.safe(job["jobName"])),
-            Text(job["failureClass"] or "-"),
-            Text(job["reasonCode"] or "-"),
-            _evidence(screen, job),
-            Text(_attempts(job)),
-        )
+        action, name, found = _action(job, preview=preview), Text(screen.safe(job["jobName"])), _evidence(screen, job)
+        group, reason, attempts = job["failureClass"] or "-", job["reasonCode"] or "-", Text(_attempts(job))
+        if wide:
+            table.add_row(action, name, Text(group), Text(reason), found, attempts)
+        else:
+            name.append("\n").append_text(found)
+            table.add_row(action, name, Text(group if group == reason else f"{group}\n{reason}"), attempts)
     return table
 
 
@@ -131,15 +136,29 @@ def _labelled(label: str, text: str) -> Text:
     return Text.assemble((f"  {label:<7}", "dim"), text)
 
 
+def _show_bound(screen: Screen, bound: str) -> None:
+    """`asked 2 · registry - · lawbook 2 · used 1 · left 1     bound by ...`, on two lines where it does not fit on one."""
+    text = screen.safe_spaced(bound)
+    if len(text) + 9 <= screen.width:
+        screen.show(_labelled("bound", text))
+        return
+    numbers, _, by = text.partition("     ")
+    screen.show(_labelled("bound", numbers))
+    screen.show(_labelled("", by.strip()))
+
+
 def _show_changes(screen: Screen, jobs: Sequence[Told]) -> None:
-    """What would change each refusal, each sentence once."""
+    """What would change each refusal, each sentence once. What runs along with a rerun needs no change."""
     wanted: dict[tuple[str, str], list[str]] = {}
+    acting = any(job["state"] for job in jobs)
     for job in jobs:
+        if acting and job["reasonCode"] == "dependant_failure":
+            continue
         if job["wouldChange"] and job["reasonCode"]:
             wanted.setdefault((job["reasonCode"], job["wouldChange"]), []).append(screen.safe(job["jobName"]))
     for (code, sentence), names in wanted.items():
         listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        screen.show(_labelled("change", f"{code} ({listed}): {sentence}"))
+        screen.show(_labelled("change", f"{code} ({listed}) would change by: {sentence}"))
 
 
 def show_case(screen: Screen, told: Told) -> None:

@@ -25,4 +25,4 @@ def tick(*, lawbook: Path | None, as_json: bool, output: Format | None) -> None:
         arrow = f"{ticked.before} → {ticked.after}" if ticked.before != ticked.after else f"still {ticked.before}"
         screen.line(f"run {ticked.run}: {arrow}" + (f" · {screen.safe(ticked.note)}" if ticked.note else ""))
     if not done:
-        screen.line("– nothing is due")
+        screen.line("○ nothing is due")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Reversible
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from cicatrix.core.facts import Job, JobLog
@@ -13,16 +13,12 @@ from cicatrix.core.verdict import RETRYABLE, Hit, Signals, Strength, Verdict, ju
 from cicatrix.diagnosis.facts import lost_step, settle
 from cicatrix.diagnosis.files import read_tail
 from cicatrix.diagnosis.frame import REACH, Frame, Offsets, Region, frame, step_window
-from cicatrix.diagnosis.lines import Line, clean, line_at, line_number, shown, signature
+from cicatrix.diagnosis.lines import Line, clean, line_at, line_numbers, shown, signature
 from cicatrix.diagnosis.marks import MARKS, Mark
 from cicatrix.diagnosis.rule import Rule, ruleset_hash
 from cicatrix.diagnosis.rules import BUILTIN
 from cicatrix.diagnosis.scanner import Pattern, Scan, Scanner, build_scanner
 from cicatrix.diagnosis.transfers import transfer_around
-
-COUNTED = 1024 * 1024
-"""Bytes within which lines to the end are counted."""
-FAR = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +113,13 @@ class Diagnoser:
         scan = self._scanner.scan(text[start:stop] if window else text).shifted(start)
         marks = _marks(scan)
         where = frame(text, marks, job, window, scan.covered_from)
-        hits = [
+        found = [
             hit
-            for index, reading in enumerate(_RULES, len(MARKS))
-            if reading.rule.in_step(where.step)
-            and (hit := _last_hit(text, reading, scan.ends[index], where)) is not None
+            for ends, reading in zip(scan.ends[len(MARKS) :], _RULES, strict=True)
+            if ends and reading.rule.in_step(where.step) and (hit := _last_hit(text, reading, ends, where)) is not None
         ]
-        if skipped_lines:
-            hits = [_moved(hit, skipped_lines) for hit in hits]
         return Signals(
-            hits=tuple(sorted(hits, key=lambda hit: (hit.line_number, hit.rule))),
+            hits=_hits(text, found, skipped_lines),
             step=where.step,
             step_kind=where.kind,
             missing=None if text.strip() else "empty",
@@ -149,34 +142,50 @@ def _succeeded(marks: Offsets) -> bool:
     return good > max([*marks[Mark.FAILED], *marks[Mark.ERROR]], default=-1)
 
 
-def _last_hit(text: bytes, reading: Reading, ends: Reversible[int], where: Frame) -> Hit | None:
-    """The rule's last hit in the failed step that is not noise."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A rule's last hit in the failed step that is not noise."""
+
+    rule: Rule
+    end: int
+    line: Line
+    region: Region
+
+
+def _last_hit(text: bytes, reading: Reading, ends: Sequence[int], where: Frame) -> _Found | None:
     for end in reversed(ends):
         region = where.region(end)
         if region is None or _echoed(text, end):
             continue
         line = line_at(text, end)
         if where.holds(line) and reading.accepts(line):
-            rule, distance = reading.rule, _distance(text, end, region)
-            acts = rule.strength is Strength.STRONG and rule.failure_class in RETRYABLE
-            return Hit(
+            return _Found(reading.rule, end, line, region)
+    return None
+
+
+def _hits(text: bytes, found: list[_Found], skipped_lines: int) -> tuple[Hit, ...]:
+    """`found` in the order of the log, with line numbers: of the whole file, also when its beginning was left out."""
+    numbers = line_numbers(text, {*(one.end for one in found), *(one.region.anchor for one in found)})
+    hits = []
+    for one in sorted(found, key=lambda one: (one.end, one.rule.id)):
+        rule, number = one.rule, numbers[one.end]
+        distance = max(0, numbers[one.region.anchor] - number)
+        acts = rule.strength is Strength.STRONG and rule.failure_class in RETRYABLE
+        hits.append(
+            Hit(
                 rule=rule.id,
                 failure_class=rule.failure_class,
                 strength=rule.strength,
                 suspected=rule.suspected,
-                line_number=line_number(text, end),
-                line=shown(line.shown),
+                line_number=number + skipped_lines,
+                line=shown(one.line.shown),
                 near_end=distance <= rule.near_end,
                 distance=distance,
                 rank=rule.rank,
-                supported=acts and transfer_around(text, end),
+                supported=acts and transfer_around(text, one.end),
             )
-    return None
-
-
-def _distance(text: bytes, end: int, region: Region) -> int:
-    """Lines from the hit to the place where the step died; 0 after it, FAR beyond what is counted."""
-    return FAR if region.anchor - end > COUNTED else text.count(b"\n", end, max(end, region.anchor))
+        )
+    return tuple(hits)
 
 
 def _echoed(text: bytes, end: int) -> bool:
@@ -184,7 +193,3 @@ def _echoed(text: bytes, end: int) -> bool:
     low = max(0, end - REACH)
     opened = text.rfind(b"##[group]Run ", low, end)
     return opened >= 0 and text.rfind(b"##[endgroup]", opened, end) < 0
-
-
-def _moved(hit: Hit, by: int) -> Hit:
-    return replace(hit, line_number=hit.line_number + by)

@@ -40,7 +40,9 @@ class Frame:
     """The step's name as the gh client prints it in its second column, when the job names it."""
 
     def region(self, end: int) -> Region | None:
-        return next((r for r in self.regions if r.start < end <= r.stop), None)
+        after = bisect_left(self.regions, end, key=lambda region: region.start)
+        last = self.regions[after - 1] if after else None
+        return last if last is not None and end <= last.stop else None
 
     @property
     def anchor(self) -> int:

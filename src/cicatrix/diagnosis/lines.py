@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -111,9 +112,15 @@ def parse_stamp(raw: bytes | None) -> datetime | None:
         return None
 
 
-def line_number(text: bytes, end: int) -> int:
-    """The number of the line that holds the byte before `end`, counted by line feeds from 1."""
-    return text.count(b"\n", 0, max(0, end - 1)) + 1
+def line_numbers(text: bytes, ends: Iterable[int]) -> dict[int, int]:
+    """For each of `ends` the number of the line that holds the byte before it, counted by line feeds from 1."""
+    numbers, number, position = {}, 1, 0
+    for end in sorted(ends):
+        at = max(position, end - 1)
+        number += text.count(b"\n", position, at)
+        position = at
+        numbers[end] = number
+    return numbers
 
 
 def shown(line: bytes) -> str:

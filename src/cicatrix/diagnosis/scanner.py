@@ -78,35 +78,38 @@ class Scanner(Protocol):
 
 
 class HyperscanScanner:
-    """The compiled rule set. `cache` is a folder for the compiled database, or None."""
+    """The compiled rule set. `cache`: a folder for the database, or None. More than `cap` events end a scan."""
 
-    def __init__(self, patterns: Sequence[Pattern], cache: Path | None = None) -> None:
+    def __init__(self, patterns: Sequence[Pattern], cache: Path | None = None, *, cap: int = EVENT_CAP) -> None:
+        self._cap = cap
         self._keep = [p.keep for p in patterns]
         self._database = _database(tuple(p.scanned for p in patterns), cache)
         self._local = threading.local()
 
     def scan(self, text: bytes) -> Scan:
         try:
-            return Scan(self._pass(text, EVENT_CAP))
+            return Scan(self._pass(text))
         except hyperscan.ScanTerminated:
             start = max(0, len(text) - TAIL)
             with contextlib.suppress(hyperscan.ScanTerminated):
-                return Scan(_shift(self._pass(text[start:], EVENT_CAP), start), start, partial=True)
+                return Scan(_shift(self._pass(text[start:]), start), start, partial=True)
             return Scan(tuple(() for _ in self._keep), len(text), partial=True)
 
-    def _pass(self, text: bytes, cap: int) -> tuple[deque[int], ...]:
-        kept = tuple(deque[int](maxlen=keep) for keep in self._keep)
-        add = tuple(one.append for one in kept)
-        left = cap
+    def _pass(self, text: bytes) -> tuple[Sequence[int], ...]:
+        kept: dict[int, deque[int]] = {}
+        left = self._cap
 
         def on_match(index: int, _start: int, end: int, _flags: int, _context: object) -> bool | None:
             nonlocal left
-            add[index](end)
+            if index in kept:
+                kept[index].append(end)
+            else:
+                kept[index] = deque((end,), self._keep[index])
             left -= 1
             return True if left < 0 else None
 
         self._database.scan(text, match_event_handler=on_match, scratch=self._scratch())
-        return kept
+        return tuple(kept.get(index, ()) for index in range(len(self._keep)))
 
     def _scratch(self) -> Any:
         scratch = getattr(self._local, "scratch", None)

@@ -32,7 +32,7 @@ _USED = re.compile(r"\bused (\d+)\b")
 def explain(ctx: Context, target: Target) -> Told:
     """What a request for the target would be answered now, and what has become of earlier ones.
 
-    Asks GitHub as a rerun would, sends nothing, writes nothing, not to the ledger either. Raises GitHubError, LedgerError.
+    Asks GitHub as a rerun would, and writes nothing, not to the ledger either. Raises GitHubError, LedgerError.
     """
     reading = read_target(ctx, target)
     request = RerunRequest(request_id="explain", principal="explain")

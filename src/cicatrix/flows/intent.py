@@ -11,7 +11,7 @@ from cicatrix.core.attempts import RunFacts
 from cicatrix.core.canonical import canonical_hash
 from cicatrix.core.cases import AWAITS, Case, CaseState
 from cicatrix.core.facts import Identity, Receipt
-from cicatrix.core.operations import Operation, OperationState, Usage, UsageQuery
+from cicatrix.core.operations import AttemptRow, Operation, OperationState, Usage, UsageQuery
 from cicatrix.core.plan import Plan, plan_rerun
 from cicatrix.core.policy import Policy, RerunRequest
 from cicatrix.core.reasons import Reason
@@ -46,6 +46,10 @@ class Recorded:
     decision_id: str
     index: int
     operation: Operation | None = None
+
+
+class SlotsTaken(Exception):  # noqa: N818  # named for what is the case
+    """The table of slots has less room than the plan counted. Nothing was committed: the table is right."""
 
 
 def usage_query(facts: RunFacts) -> UsageQuery:
@@ -97,7 +101,10 @@ def record_decision(
             return recorded
         return _intend(tx, current, plan, _operation(current, facts, recorded))
 
-    outcome: Receipt | Recorded | Again = turn.ctx.ledger.intend("intent", decide)
+    try:
+        outcome: Receipt | Recorded | Again = turn.ctx.ledger.intend("intent", decide)
+    except SlotsTaken:
+        return record_refusal(turn, facts, Reason.MAX_ATTEMPTS_EXCEEDED, "the table of slots has no room left")
     return (outcome, chosen[-1]) if isinstance(outcome, Receipt) else outcome
 
 
@@ -122,11 +129,12 @@ def _record_plan(tx: Tx, turn: Turn, facts: RunFacts, plan: Plan) -> Recorded:
     index = record.decided_entry(
         tx, turn, facts, plan, decision_id=decision_id, inputs_hash=_inputs_hash(turn.ctx, policy)
     )
-    tx.record_attempts(
+    rows = [
         record.attempt_row(request, facts, policy.resolved.hash, job, decision_id=decision_id, index=index)
         for job in plan.jobs
         if (plan.call is None or job.state is None) and (request.only_jobs is None or job.name in request.only_jobs)
-    )
+    ]
+    tx.record_attempts(_new_refusals(tx, facts, rows) if request.automatic else rows)
     tx.record_audit(
         record.audit_row(
             request,
@@ -138,6 +146,13 @@ def _record_plan(tx: Tx, turn: Turn, facts: RunFacts, plan: Plan) -> Recorded:
         )
     )
     return Recorded(plan=plan, decision_id=decision_id, index=index)
+
+
+def _new_refusals(tx: Tx, facts: RunFacts, rows: Sequence[AttemptRow]) -> list[AttemptRow]:
+    """Automatic triggers write an identical refusal once per (job, attempt, reason, lawbook hash): LG-1."""
+    known = tx.attempts(run=(facts.repository.host, facts.repository.id, facts.run.id))
+    told = {(r.row.job_name, r.row.run_attempt_before, r.row.reason_code, r.row.lawbook_hash) for r in known}
+    return [r for r in rows if (r.job_name, r.run_attempt_before, r.reason_code, r.lawbook_hash) not in told]
 
 
 def _inputs_hash(ctx: Context, policy: Policy) -> str:
@@ -189,8 +204,7 @@ def _intend(tx: Tx, turn: Turn, plan: Plan, operation: Operation) -> Intent | Re
     if free_at is not None:
         operation = replace(operation, state=OperationState.DEFERRED, not_before=free_at, sent_at=None, sends=0)
     if not tx.take_slots(operation, limits=plan.call.limits):
-        # The plan counted under this same lock, so this is a fault of ours: nothing is committed.
-        raise AssertionError(f"slots of operation {operation.id} do not fit the plan made under the same lock")
+        raise SlotsTaken(operation.run_id)
     operation = tx.record_intent(operation)
     assert operation.intended_index is not None
     _put_case(tx, turn, operation, plan, now)

@@ -1,0 +1,73 @@
+"""`cicatrix simulate`: the simulated GitHub behind real HTTP, for anyone's drills."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cicatrix.lawbook import load_yaml
+from cicatrix.simulator import SimulatorError, World
+from cicatrix.simulator import scenario as scenarios
+from cicatrix.simulator.server import serve
+
+from . import state
+from .errors import Stop
+
+TOKEN = "demo-token"  # noqa: S105 -- a simulated GitHub's, worth nothing anywhere
+
+
+def simulate(*, port: int, scenario: Path | None, speed: float) -> None:
+    """Serve until Ctrl-C. Standard output gets the two lines that a shell needs, and nothing else."""
+    screen = state.screen
+    world, token = _world(scenario)
+    world.follow_clock(lambda: datetime.now(UTC), speed)
+    try:
+        server = serve(world, port)
+    except OSError as trouble:
+        raise Stop(
+            "The simulated GitHub cannot listen.",
+            f"Port {port} on loopback: {trouble.strerror}.",
+            "Name another port with --port; 0 takes a free one.",
+        ) from None
+    with server:
+        screen.line(f"export GITHUB_API_URL={server.api_url}")
+        screen.line(f"export GITHUB_TOKEN={token}")
+        for repository in world.repositories.values():
+            pulls = ", ".join(f"#{number}" for number in repository.pulls) or "no pull request"
+            screen.say(f"{repository.full_name}: {pulls}, {len(repository.runs)} runs")
+        screen.say(f"{speed:g} simulated seconds a second; logs come from {server.log_url}; Ctrl-C ends it")
+        screen.say("keep the drill's ledger apart: export CICATRIX_DATABASE_URL=/some/folder/drill.db")
+        threading.Event().wait()
+
+
+def _world(scenario: Path | None) -> tuple[World, str]:
+    if scenario is None:
+        text = scenarios.DEFAULT
+    else:
+        try:
+            text = scenario.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as trouble:
+            why = trouble.strerror if isinstance(trouble, OSError) else "it is not UTF-8 text"
+            raise Stop(
+                "The scenario cannot be read.", f"{scenario}: {why}.", "Check the path and its rights."
+            ) from None
+    try:
+        world = scenarios.load(text, now=datetime.now(UTC))
+    except SimulatorError as wrong:
+        raise Stop(
+            "The scenario cannot be used.",
+            f"{scenario}: {wrong}.",
+            "The keys of a scenario are listed at the top of cicatrix/simulator/scenario.py.",
+        ) from None
+    token = _first_token(text)
+    if token is None:
+        world.token(TOKEN, login="octocat", kind="user")
+    return world, token or TOKEN
+
+
+def _first_token(text: str) -> str | None:
+    """The first token of the scenario, which `load` has found to be well-formed."""
+    tree, _, _ = load_yaml(text.encode(), "scenario")
+    listed = tree.get("tokens") if isinstance(tree, dict) else None
+    return str(listed[0]["token"]) if isinstance(listed, list) and listed else None

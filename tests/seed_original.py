@@ -1,4 +1,4 @@
-"""The seed's own rerun algorithm (E84.3, "Algorithm Flow"), written from its text, faults included: for comparison only.
+"""The seed's own rerun algorithm (E84.3, "Algorithm Flow"), written from its text with its faults, to compare with.
 
 It counts the attempts of a job, decides, inserts a row, and calls GitHub afterwards, without a transaction and without
 a unique key. Nothing of the product is used and nothing of this is used by the product.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ import httpx
 INFRA = re.compile(r"timeout|timed.out|network|rate.limit|50[023]", re.IGNORECASE)
 FLAKY = re.compile(r"flaky|intermittent|random|race.condition", re.IGNORECASE)
 MOST_CHECKS = 500
+ROUND_TRIP = 0.01
+"""Seconds: the seed's database is a server, so every statement is a trip over a network, which other callers use."""
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS job_rerun_attempts (
@@ -56,7 +59,15 @@ class SeedOriginal:
                 if check["conclusion"] not in {"failure", "timed_out"}:
                     continue
                 action, reason = self._decide(database, pr_number, run_id, check, max_attempts)
-                self._record(database, pr_number, run_id, check["name"], action, reason, request_id)
+                self._record(
+                    database,
+                    pr_number=pr_number,
+                    run_id=run_id,
+                    name=check["name"],
+                    action=action,
+                    reason=reason,
+                    request_id=request_id,
+                )
                 jobs.append({"jobName": check["name"], "action": action, "reasonCode": reason})
         database.close()
         if any(job["action"] == "RERUN" for job in jobs):
@@ -66,13 +77,13 @@ class SeedOriginal:
     def get_attempt_count(self, database: sqlite3.Connection, pr_number: int, run_id: int, name: str) -> int:
         """Step 5c: every row of the key counts."""
         key = (self.owner, self.repo, pr_number, run_id, name)
-        return int(
-            database.execute(
-                "SELECT count(*) FROM job_rerun_attempts WHERE resource_owner = ? AND resource_repo = ?"
-                " AND pr_number = ? AND workflow_run_id = ? AND job_name = ?",
-                key,
-            ).fetchone()[0]
-        )
+        counted = database.execute(
+            "SELECT count(*) FROM job_rerun_attempts WHERE resource_owner = ? AND resource_repo = ?"
+            " AND pr_number = ? AND workflow_run_id = ? AND job_name = ?",
+            key,
+        ).fetchone()
+        time.sleep(ROUND_TRIP)
+        return int(counted[0])
 
     def _decide(
         self, database: sqlite3.Connection, pr_number: int, run_id: int, check: dict[str, Any], max_attempts: int
@@ -87,6 +98,7 @@ class SeedOriginal:
     def _record(
         self,
         database: sqlite3.Connection,
+        *,
         pr_number: int,
         run_id: int,
         name: str,

@@ -96,11 +96,15 @@ class Party:
             told.update(seen.values())
             asking = {request: process for request, process in asking.items() if seen[request] != DONE}
         self.seen.update(told)
-        return Round(effects=len(self.effects(run)), ran=self.executions(run), waves=waves, told=told, unfinished=len(asking))
+        return Round(
+            effects=len(self.effects(run)), ran=self.executions(run), waves=waves, told=told, unfinished=len(asking)
+        )
 
     def _wave(self, kind: str, pull: int, asking: dict[str, int], wave: int) -> dict[str, str]:
         """Every caller that still asks, at once; a caller's second question is a new request."""
-        mine: list[list[str]] = [[f"{r}-{wave}" for r, p in asking.items() if p == n] for n in range(len(self.processes))]
+        mine: list[list[str]] = [
+            [f"{r}-{wave}" for r, p in asking.items() if p == n] for n in range(len(self.processes))
+        ]
         for process, requests in zip(self.processes, mine, strict=True):
             process.order({"kind": kind, "pull": pull, "requests": requests})
         answers = [process.answer()["seen"] for process in self.processes]

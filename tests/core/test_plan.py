@@ -263,6 +263,22 @@ def test_cooldown_and_an_unchanged_signal_hold_one_job_and_say_until_when() -> N
     }
 
 
+@pytest.mark.shows("RR-8", "LB-3")
+@pytest.mark.parametrize(
+    ("used", "code"),
+    [
+        ({"run_job": {"unit": 2}}, "max_attempts_exceeded"),
+        ({"pull_request": 5}, "pr_budget_exceeded"),
+        ({"repository_day": 50}, "repo_day_budget_exceeded"),
+    ],
+)
+def test_a_spent_bound_is_told_before_an_unchanged_signal_or_a_cooldown(used: dict[str, Any], code: str) -> None:
+    held = usage(same_signal={f"{PATH}#unit": 2}, last_rerun={f"{PATH}#unit": NOW}, **used)
+    plan = decide(facts(UNIT), used=held)
+    assert codes(plan) == {"unit": f"BLOCKED {code}"}
+    assert {Reason.NO_SIGNAL_CHANGE, Reason.COOLDOWN_ACTIVE} <= set(plan.jobs[0].reasons)
+
+
 @pytest.mark.shows("RR-9", "A11", "F5")
 @pytest.mark.parametrize("shape", ["copied", "absent"])
 def test_reruns_by_people_count_and_copies_do_not(shape: str) -> None:
@@ -338,9 +354,7 @@ def test_a_shared_dependant_that_has_used_its_reruns_stops_the_next_single_rerun
 
 
 @pytest.mark.shows("RR-7")
-@pytest.mark.parametrize(
-    "lawbook", [{"mixed": "block"}, {"serial": {"maxAttempts": 1}}, {"serial": {"maxMinutes": 5}}]
-)
+@pytest.mark.parametrize("lawbook", [{"mixed": "block"}, {"serial": {"maxAttempts": 1}}, {"serial": {"maxMinutes": 5}}])
 def test_mixed_failures_are_blocked_where_the_lawbook_says_so(lawbook: dict[str, Any]) -> None:
     plan = decide(facts([job("a"), job("b"), job("c")], {"c": BROKEN}), lawbook=lawbook)
     assert codes(plan)["b"] == "BLOCKED mixed_failures"

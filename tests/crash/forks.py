@@ -7,6 +7,7 @@ every request to GitHub and its answer; each is written to the trail file as it 
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -52,7 +53,7 @@ class Bordered(httpx.BaseTransport):
     """Real HTTP with a boundary before each request and after each answer."""
 
     def __init__(self, boundary: Boundaries) -> None:
-        self._http = httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
+        self._http = httpx.HTTPTransport()
         self._boundary = boundary
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -86,9 +87,16 @@ def warm_up(diagnoser: Diagnoser) -> None:
         repository.workflow(".github/workflows/ci.yml", [JobSpec(id="unit", outcomes=[Outcome.lost_runner(seconds=1)])])
         repository.run(".github/workflows/ci.yml", pull_request=repository.pull_request(1), finished=True)
         order = {
-            "trail": str(folder / "trail"), "kill": None, "clock": str(folder / "clock"), "prefix": "warm", "lawbook": "",
-            "ledger": str(folder / "ledger.db"), "url": None, "repository": "warm", "request": "warm",
-        }  # fmt: skip
+            "trail": str(folder / "trail"),
+            "clock": str(folder / "clock"),
+            "ledger": str(folder / "ledger.db"),
+            "kill": None,
+            "prefix": "warm",
+            "lawbook": "",
+            "url": None,
+            "repository": "warm",
+            "request": "warm",
+        }
         walk(order, diagnoser, SimTransport(world))
 
 
@@ -150,4 +158,5 @@ def quiet(ctx: Context) -> bool:
 if __name__ == "__main__":
     warm = Diagnoser()
     warm_up(warm)
+    gc.freeze()  # a collection in a fork would copy every page that it looks at
     main(warm)

@@ -1,4 +1,4 @@
-"""The stage of the crash tests: one simulated GitHub behind real sockets, a fresh repository and ledger for each walk."""
+"""The stage of the crash tests: one simulated GitHub behind real sockets, a fresh repository and ledger a walk."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cicatrix.core.cases import ENDED
 from cicatrix.core.operations import OperationState
 from cicatrix.ledger import Ledger, export_lines
 from cicatrix.simulator import SimRun, World
@@ -149,12 +150,16 @@ class Stage:
         for op in operations:
             if op.state in {OperationState.SENT, OperationState.DEFERRED}:
                 walk.violations.append(f"operation {op.id} is still {op.state}")
-            if op.state is OperationState.INDETERMINATE and (op.id not in shown or case is None or op.id not in case.note):
+            if op.state is OperationState.INDETERMINATE and (
+                op.id not in shown or case is None or op.id not in case.note
+            ):
                 walk.violations.append(f"operation {op.id} is INDETERMINATE and nobody is told: {case}")
         if stored is None or stored.response is None:
             walk.violations.append("the request has no stored answer after it was asked again")
-        if walk.effects not in story.effects:
-            walk.violations.append(f"{walk.effects} effects, expected one of {story.effects}")
+        if case is None or case.state not in ENDED:
+            walk.violations.append(f"the case is left behind: {case}")
+        if walk.effects > story.effects or (walk.effects < story.effects and not shown):
+            walk.violations.append(f"{walk.effects} effects, expected {story.effects}, and nothing is INDETERMINATE")
         if set(walk.states) - story.states:
             walk.violations.append(f"operations ended as {dict(walk.states)}, allowed are {sorted(story.states)}")
         return walk

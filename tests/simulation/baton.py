@@ -74,7 +74,7 @@ class Baton:
         self._current = first
         first.turn.release()
         if not self._over.acquire(timeout=300):
-            self.problems.append(f"stuck: {self._current.name if self._current else 'nobody'} never gave the baton back")
+            self.problems.append(f"stuck: {self._current.name} never gave the baton back")
         self._current = None
 
     def boundary(self, label: str) -> None:

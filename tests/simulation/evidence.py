@@ -1,10 +1,11 @@
-"""What the judges get to see: GitHub's history, the ledger's file read without the product, and the truth of the story."""
+"""What the judges see: GitHub's history, the ledger's file read without the product, the truth of the story."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -40,7 +41,8 @@ class Evidence:
     """What `ledger verify` says against the head; empty when all is well."""
     rebuilt: str
     """What differs between the tables and what the entries rebuild; empty when nothing does."""
-    kill_switch_at: str | None
+    thrown: tuple[datetime, datetime] | None
+    """When the kill switch surely stopped every POST, from and until."""
     hidden_run: str | None
 
     @cached_property
@@ -108,7 +110,6 @@ def collect(stage: Stage, told: Told) -> Evidence:
         connection.close()
     verified, rebuilt = _by_the_product(stage)
     hidden = stage.story.hidden_job
-    at = stage.story.kill_switch_at
     return Evidence(
         story=stage.story,
         runs={str(number): run for number, run in stage.world.runs.items()},
@@ -120,16 +121,19 @@ def collect(stage: Stage, told: Told) -> Evidence:
         answers=told.answers,
         verified=verified,
         rebuilt=rebuilt,
-        kill_switch_at=None if at is None else _later(stage, at),
+        thrown=_thrown(stage),
         hidden_run=None if hidden is None else str(stage.runs[hidden].id),
         **evidence,  # type: ignore[arg-type]  # names and types as in the class, a mapping loses them
     )
 
 
-def _later(stage: Stage, seconds: float) -> str:
+def _thrown(stage: Stage) -> tuple[datetime, datetime] | None:
     """Stalls and slow answers may stand between the last look at the switch and the POST."""
-    grace = seconds + stage.story.longest_stall + 62
-    return stage.begin.fromtimestamp(stage.begin.timestamp() + grace, tz=stage.begin.tzinfo).isoformat()
+    at = stage.story.kill_switch_at
+    if at is None:
+        return None
+    surely = stage.begin + timedelta(seconds=at + stage.story.longest_stall + 62)
+    return surely, stage.quiet_from or stage.world.now
 
 
 def _by_the_product(stage: Stage) -> tuple[str, str]:

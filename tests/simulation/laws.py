@@ -1,4 +1,4 @@
-"""The judge of a finished story: laws 1 to 8 against what really happened. It trusts no word of the product's own code."""
+"""The judge of a finished story: laws 1 to 8 against what really happened, without a word of the product's own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def judge(evidence: Evidence) -> list[str]:
     return [violation for law in laws for violation in law(evidence)]
 
 
-# --- truth ---------------------------------------------------------------------------------------------------------------
+# --- truth ---
 
 
 def _raced(evidence: Evidence, effect: Row) -> bool:
@@ -57,7 +57,7 @@ def _failure_at(run: RunState, name: str, attempt: int) -> str:
     return "eligible" if execution.outcome in ELIGIBLE else "ineligible"
 
 
-# --- law 1: the bound holds ----------------------------------------------------------------------------------------------
+# --- law 1: the bound holds ---
 
 
 def _law_1(evidence: Evidence) -> Iterator[str]:
@@ -87,11 +87,15 @@ def _law_1(evidence: Evidence) -> Iterator[str]:
     for operation, count in per_operation.items():
         if count > 1:
             yield f"law 1: operation {operation} had {count} effects"
-    for operation in evidence.operations:
-        held = sum(1 for slot in evidence.slots if slot["operation_id"] == operation["id"])
-        due = 0 if operation["state"] == "REFUSED" else 2 * (len(operation["named"]) + len(operation["dependants"]))
+    states = {op["id"]: op["state"] for op in evidence.operations}
+    for effect in evidence.effects:
+        if states.get(effect["operation"]) == "REFUSED":
+            yield f"law 1: attempt {effect['attempt']} of run {effect['runId']} happened, and its slots were given back"
+    for op in evidence.operations:
+        held = sum(1 for slot in evidence.slots if slot["operation_id"] == op["id"])
+        due = 0 if op["state"] == "REFUSED" else 2 * (len(op["named"]) + len(op["dependants"]))
         if held != due:
-            yield f"law 1: operation {operation['id']} is {operation['state']} and holds {held} slots, {due} are due"
+            yield f"law 1: operation {op['id']} is {op['state']} and holds {held} slots, {due} are due"
 
 
 def _asked(evidence: Evidence, intent: Row | None) -> int:
@@ -135,25 +139,25 @@ def _budgets(evidence: Evidence) -> Iterator[str]:
                 yield f"law 1: {key[0]} {key[1]} had {day[key]} > {limit} jobs rerun"
 
 
-# --- law 2: only eligible jobs rerun -------------------------------------------------------------------------------------
+# --- law 2: only eligible jobs rerun ---
 
 
 def _law_2(evidence: Evidence) -> Iterator[str]:
     for intent in evidence.intents.values():
         run = evidence.runs[intent["runId"]]
-        names = {leaf.name for leaf in run.leaves}
+        op, names = intent["operationId"], {leaf.name for leaf in run.leaves}
         for job in intent["named"]:
             if job["name"] not in names:
-                yield f"law 2: operation {intent['operationId']} names {job['name']!r}, which run {run.id} does not have"
+                yield f"law 2: operation {op} names {job['name']!r}, which run {run.id} does not have"
                 continue
             what = _failure_at(run, job["name"], intent["baseAttempt"])
             if what == "ineligible" or (what == "" and intent["verb"] != "rerun"):
-                yield f"law 2: operation {intent['operationId']} names {job['name']!r}, which is {what or 'not failed'}"
+                yield f"law 2: operation {op} names {job['name']!r}, which is {what or 'not failed'}"
             if what == "eligible" and not _in_lawbook(evidence, run, job["name"], intent["baseAttempt"]):
-                yield f"law 2: operation {intent['operationId']} names {job['name']!r}, whose class the lawbook excludes"
+                yield f"law 2: operation {op} names {job['name']!r}, whose class the lawbook excludes"
         for job in (*intent["named"], *intent["dependants"]):
             if job["name"] in forbidden(_shape(evidence, intent["runId"])):
-                yield f"law 2: operation {intent['operationId']} takes {job['name']!r} along, which has side effects"
+                yield f"law 2: operation {op} takes {job['name']!r} along, which has side effects"
     for effect in evidence.effects:
         yield from _really_ran(evidence, effect)
 
@@ -163,14 +167,15 @@ def _really_ran(evidence: Evidence, effect: Row) -> Iterator[str]:
     if intent is None or _raced(evidence, effect):
         return
     run = evidence.runs[effect["runId"]]
+    said = f"law 2: attempt {effect['attempt']} of run {run.id}"
     for name in effect["ran"]:
         what = _failure_at(run, name, effect["attempt"] - 1)
         if what == "ineligible":
-            yield f"law 2: attempt {effect['attempt']} of run {run.id} reran {name!r}, which was ineligible"
+            yield f"{said} reran {name!r}, which was ineligible"
         if not _declared(intent, run, name):
-            yield f"law 2: attempt {effect['attempt']} of run {run.id} reran {name!r}, which was neither named nor declared"
+            yield f"{said} reran {name!r}, which was neither named nor declared"
         if name in forbidden(_shape(evidence, effect["runId"])):
-            yield f"law 2: attempt {effect['attempt']} of run {run.id} released {name!r}, which has side effects"
+            yield f"{said} released {name!r}, which has side effects"
 
 
 def _in_lawbook(evidence: Evidence, run: RunState, name: str, attempt: int) -> bool:
@@ -179,7 +184,7 @@ def _in_lawbook(evidence: Evidence, run: RunState, name: str, attempt: int) -> b
     return "infra_transient" in evidence.story.lawbook.eligible
 
 
-# --- law 3: intent, act, outcome -----------------------------------------------------------------------------------------
+# --- law 3: intent, act, outcome ---
 
 
 def _law_3_before(evidence: Evidence) -> Iterator[str]:
@@ -243,7 +248,7 @@ def _shown(evidence: Evidence, op: Row) -> Iterator[str]:
         yield f"law 3: operation {op['id']} is INDETERMINATE, and its case is {case['state']}: {case['note']!r}"
 
 
-# --- law 4: fail closed --------------------------------------------------------------------------------------------------
+# --- law 4: fail closed ---
 
 
 def _law_4(evidence: Evidence) -> Iterator[str]:
@@ -254,22 +259,14 @@ def _law_4(evidence: Evidence) -> Iterator[str]:
             p["operation"] == intent["operationId"] for p in evidence.posts
         ):
             yield f"law 4: run {intent['runId']} was rerun on a job list with a hole"
-    until = evidence.kill_switch_at
-    if until is not None:
-        thrown = datetime.fromisoformat(until)
-        quiet = _quiet_from(evidence)
+    if evidence.thrown is not None:
+        since, until = evidence.thrown
         for post in evidence.posts:
-            at = datetime.fromisoformat(post["at"])
-            if thrown < at and (quiet is None or at < quiet):
-                yield f"law 4: a POST left at {post['at']}, after the kill switch of {until}"
+            if since < datetime.fromisoformat(post["at"]) < until:
+                yield f"law 4: a POST left at {post['at']}, long after the kill switch"
 
 
-def _quiet_from(evidence: Evidence) -> datetime | None:
-    del evidence
-    return None
-
-
-# --- laws 6 and 7, and what callers were told ----------------------------------------------------------------------------
+# --- laws 6 and 7, and what callers were told ---
 
 
 def _law_6(evidence: Evidence) -> Iterator[str]:
@@ -304,8 +301,10 @@ def _answers(evidence: Evidence) -> Iterator[str]:
         if first.setdefault(ask.request_id, answer) != answer:
             yield f"law 3: request {ask.request_id} was answered in two ways: {first[ask.request_id]} / {answer}"
         for job in answer["jobs"]:
-            if job["action"] == "RERUN" and job.get("state") != "queued" and states.get(job.get("operationId", "")) not in (
-                "CONFIRMED",
+            if (
+                job["action"] == "RERUN"
+                and job.get("state") != "queued"
+                and states.get(job.get("operationId", "")) != "CONFIRMED"
             ):
                 yield f"law 3: {ask.request_id} was told that {job['jobName']!r} reruns, and nothing is confirmed"
     dry = {a.request_id for a in evidence.asks.values() if a.dry_run}

@@ -12,7 +12,7 @@ from cicatrix.github import GitHubError
 from cicatrix.simulator import World
 from tests.simulation.actors import Told, cast
 from tests.simulation.baton import Baton
-from tests.simulation.evidence import Evidence, collect
+from tests.simulation.evidence import collect
 from tests.simulation.laws import judge
 from tests.simulation.replan import replan
 from tests.simulation.stage import Stage
@@ -40,7 +40,9 @@ class Played:
     def report(self) -> str:
         """For a person: what is wrong, and the command that shows how it came about."""
         lines = "\n".join(f"  {v}" for v in self.violations)
-        return f"seed {self.seed} breaks a law:\n{lines}\n  replay: python -m tests.simulation --seed {self.seed} --trace"
+        return (
+            f"seed {self.seed} breaks a law:\n{lines}\n  replay: python -m tests.simulation --seed {self.seed} --trace"
+        )
 
 
 def play(seed: int) -> Played:
@@ -87,7 +89,7 @@ def play(seed: int) -> Played:
 def _settle(stage: Stage) -> list[str]:
     """Faults off, a healthy process, and ticks at their times until nothing is due any more."""
     stage.world.faults.clear()
-    stage.quiet = True
+    stage.quiet_from = stage.world.now
     ctx = stage.process() if stage.story.ledger_pages is not None else stage.shared
     for _ in range(ROUNDS):
         due = _next_due(stage)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from cicatrix.github import AppCredentials, GitHub, Host, TokenCredentials
 from cicatrix.lawbook import load
 from cicatrix.ledger import Ledger
 from cicatrix.simulator import SimRepository, SimRun, SimTransport, World
-from tests.simulation.baton import Baton
+from tests.simulation.baton import Baton, Crash
 from tests.simulation.story import REPOSITORY_FILES, WINDOW, LawbookStory, Story
 from tests.simulation.workflows import CANARY, WORD, fates, shape
 
@@ -49,9 +50,7 @@ def _key() -> tuple[str, str]:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     return private.decode(), public.decode()
 
 
@@ -71,9 +70,11 @@ def _base(book: LawbookStory) -> Layer:
 @cache
 def folder() -> Path:
     """Where the files of this process's stories lie: memory where there is some."""
-    memory = Path("/dev/shm")  # noqa: S108 -- a folder of our own is made in it
+    memory = Path("/dev/shm")
     parent = memory if os.access(memory, os.W_OK) else None
-    return Path(tempfile.mkdtemp(prefix="cicatrix-simulation-", dir=parent))
+    made = Path(tempfile.mkdtemp(prefix="cicatrix-simulation-", dir=parent))
+    Finalize(None, shutil.rmtree, args=(made,), kwargs={"ignore_errors": True}, exitpriority=1)
+    return made
 
 
 @cache
@@ -122,8 +123,8 @@ class Stage:
         self.baton = baton(self.world)
         self.path = fresh_file()
         self.witnesses: list[Witness] = []
-        self.quiet = False
-        """Faults are over: nothing is hidden, the disk has room again."""
+        self.quiet_from: datetime | None = None
+        """Since when faults are over: nothing is hidden, the kill switch is off, the disk has room again."""
         self._ids = 0
         self._open: list[Ledger] = []
         self._shared: Context | None = None
@@ -168,17 +169,13 @@ class Stage:
 
     def process(self) -> Context:
         """A context of its own: own connections to the ledger's file, own client, nothing remembered."""
-        story, world = self.story, self.world
+        story = self.story
         options = "?synchronous=off&busy_timeout=1"
-        if story.ledger_pages is not None and not self.quiet:
+        if story.ledger_pages is not None and self.quiet_from is None:
             options += f"&max_page_count={_template().stat().st_size // 4096 + story.ledger_pages}"
-        ledger = Ledger.open(
-            f"{self.path}{options}", now=self._now, new_id=self.new_id, boundary=self._commit
-        )
+        ledger = Ledger.open(f"{self.path}{options}", now=self._now, new_id=self.new_id, boundary=self._commit)
         self._open.append(ledger)
-        credentials = (
-            _app() if story.identity == "app" else TokenCredentials(TOKEN, story.identity)
-        )
+        credentials = _app() if story.identity == "app" else TokenCredentials(TOKEN, story.identity)
         github = GitHub(
             Host(),
             credentials,
@@ -186,7 +183,7 @@ class Stage:
             now=self._now,
             sleep=self.baton.sleep,
             jitter=self.baton.chance,
-            monotonic=lambda: (world.now - BEGIN).total_seconds(),
+            monotonic=self._monotonic,
         )
         return Context(
             github=github,
@@ -220,6 +217,9 @@ class Stage:
     def _now(self) -> datetime:
         return self.world.now
 
+    def _monotonic(self) -> float:
+        return (self.world.now - BEGIN).total_seconds()
+
     def _commit(self, name: str) -> None:
         if name.startswith("ledger.commit.after:"):
             self.baton.step(name)
@@ -228,7 +228,7 @@ class Stage:
 
     def _kill_switch(self) -> str | None:
         at = self.story.kill_switch_at
-        thrown = at is not None and self.world.now >= self.begin + timedelta(seconds=at) and not self.quiet
+        thrown = at is not None and self.world.now >= self.begin + timedelta(seconds=at) and self.quiet_from is None
         return "thrown in this story" if thrown else None
 
     def witness(self, request: httpx.Request) -> None:
@@ -242,10 +242,21 @@ class Stage:
             connection.close()
         self.witnesses.append(Witness(operation, int(send or 0), kinds))
 
+    def in_transaction(self) -> bool:
+        """Whether somebody holds the write lock of the ledger's file."""
+        connection = sqlite3.connect(self.path, timeout=0)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        finally:
+            connection.close()
+        return False
+
     def hides(self, path: str) -> bool:
         """Whether this job list loses an item on its way to us."""
         hidden = self.story.hidden_job
-        return hidden is not None and not self.quiet and f"/runs/{self.runs[hidden].id}/attempts/" in path
+        return hidden is not None and self.quiet_from is None and f"/runs/{self.runs[hidden].id}/attempts/" in path
 
 
 class Line(httpx.BaseTransport):
@@ -258,8 +269,12 @@ class Line(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         stage, path = self._stage, request.url.raw_path.decode("ascii")
         shown = path.partition("?")[0] if "/actions/" not in path and "blob" in request.url.host else path
+        rerun = request.method == "POST" and "/actions/" in path
+        if rerun and stage.in_transaction():
+            stage.baton.problems.append("law 3: a POST left inside a transaction, so before its intent was durable")
+            raise Crash
         stage.baton.step(f"-> {request.method} {shown}")
-        if request.method == "POST" and path.partition("/actions/")[2]:
+        if rerun:
             stage.witness(request)
         came = "nothing"
         try:
@@ -277,6 +292,9 @@ class Line(httpx.BaseTransport):
 
 def _without_last_job(response: httpx.Response, request: httpx.Request) -> httpx.Response:
     """The same list without its last job, and with the number that GitHub counts."""
-    tree: dict[str, Any] = json.loads(response.read())
+    try:
+        tree: dict[str, Any] = json.loads(response.read())
+    except ValueError:
+        return response  # a fault made garbage of it already
     tree["jobs"] = tree["jobs"][:-1]
     return httpx.Response(200, headers={"content-type": "application/json"}, json=tree, request=request)

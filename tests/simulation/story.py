@@ -176,7 +176,7 @@ def draw(seed: int) -> Story:
         seed=seed,
         identity=identity,
         lawbook=chance.choice(LAWBOOKS),
-        repository_file=chance.choice(sorted(REPOSITORY_FILES)) if chance.random() < 0.15 else None,
+        repository_file=chance.choice(sorted(REPOSITORY_FILES)) if chance.random() < 0.08 else None,
         lawbook_unreadable=odd < 0.02,
         base_broken=0.02 <= odd < 0.04,
         production=0.04 <= odd < 0.05,
@@ -190,9 +190,7 @@ def draw(seed: int) -> Story:
         deeds=_deeds(chance, len(runs), identity),
         resolver=chance.random() < 0.2,
         faults=_faults(chance),
-        deaths=tuple(
-            chance.randint(1, 45) if chance.random() < 0.35 else 0 for _ in range(len(persons) + len(ticks))
-        ),
+        deaths=tuple(chance.randint(1, 45) if chance.random() < 0.35 else 0 for _ in range(len(persons) + len(ticks))),
         stalls=chance.choice((0.0, 0.0, 0.02, 0.1)),
         longest_stall=chance.choice((5, 30, 50)),
         write_interval=chance.choice((0.0, 0.0, 1.0)),
@@ -203,7 +201,7 @@ def draw(seed: int) -> Story:
 
 
 def _runs(chance: random.Random) -> tuple[RunStory, ...]:
-    count = chance.choice((1, 1, 1, 1, 2, 2, 3))
+    count = chance.choice((1, 1, 1, 1, 1, 2, 2, 3))
     pulls = chance.choice((1, 1, 2))
     return tuple(
         RunStory(
@@ -240,7 +238,7 @@ def _persons(chance: random.Random, runs: int) -> tuple[tuple[Ask, ...], ...]:
 
 
 def _deeds(chance: random.Random, runs: int, identity: str) -> tuple[Deed, ...]:
-    if chance.random() < 0.6:
+    if chance.random() < 0.65:
         return ()
     deeds = ("rerun", "rerun", "rerun one", "rerun all", "cancel", "push", "run again", "close", "auto-merge")
     return tuple(
@@ -291,6 +289,8 @@ def _fault(chance: random.Random) -> FaultStory:
         form = chance.choice(("primary", "seconds", "date", "absent", "past", "huge", "garbage", "429"))
         endpoint = chance.choice((RERUNS, RERUNS, "GET *"))
         return FaultStory(
-            kind="rate_limited", endpoint=endpoint, values={"form": form, "count": chance.choice((1, 1, 3)), "skip": skip}
+            kind="rate_limited",
+            endpoint=endpoint,
+            values={"form": form, "count": chance.choice((1, 1, 3)), "skip": skip},
         )
     return FaultStory(kind="human_reruns_at_the_same_time", endpoint=RERUNS, values={"count": 1})

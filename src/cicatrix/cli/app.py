@@ -188,6 +188,7 @@ def simulate(
 @app.command()
 def demo() -> None:
     """Walk through the main job against a simulated GitHub, in under a minute."""
-    from . import demonstrating
+    from . import state
+    from .demo import run
 
-    raise typer.Exit(demonstrating.demo())
+    raise typer.Exit(run(state.screen))

@@ -55,13 +55,16 @@ def _show(told: Mapping[str, Any]) -> None:
         showing.show_run(screen, run)
     if told["nothing"]:
         screen.line(f"○ nothing to do for {screen.safe(told['target'])}: {screen.safe(told['nothing'])}")
+    for earlier in told["earlier"]:
+        screen.line(f"run {earlier['runId']} before: {screen.safe(earlier['url'])}")
+        showing.show_case(screen, earlier)
     for check in told["otherChecks"]:
         screen.line(f"○ {screen.safe(check['name'])}: a check of {screen.safe(check['app'])}, not GitHub Actions")
     policy = told["policy"]
-    screen.line(f"policy: {screen.safe_spaced(policy['bound'])}")
-    screen.line(
-        f"  {told['deploymentEnv']}, lawbook {screen.safe(told['lawbookVersion'])} ({told['lawbookHash'][:12]})"
-    )
+    if not told["runs"]:
+        screen.line(f"bound: {screen.safe_spaced(policy['bound'])}")
+    version, hashed = screen.safe(told["lawbookVersion"]), told["lawbookHash"][:12]
+    screen.line(f"policy: {told['deploymentEnv']}, lawbook {version} ({hashed})")
     for stop in policy["stops"]:
         screen.line(f"  stops every write: {stop['code']}: {screen.safe(stop['why'])}")
     for remark in policy["remarks"]:

@@ -39,7 +39,13 @@ def listed(*, kind: str | None, run_id: str | None, limit: int, as_json: bool, o
         screen,
         ("index", "time", "kind", "run", "what"),
         [
-            (row["index"], row["at"], row["kind"], row["entry"].get("runId", "-"), sentence(row["kind"], row["entry"]))
+            (
+                row["index"],
+                showing.short_time(row["at"]),
+                row["kind"],
+                row["entry"].get("runId", "-"),
+                sentence(row["kind"], row["entry"]),
+            )
             for row in rows
         ],
     )

@@ -44,7 +44,7 @@ def listed(*, every: bool, limit: int, as_json: bool, output: Format | None) -> 
                 row["repository"],
                 row["runId"],
                 ", ".join(row["named"]),
-                row["createdAt"],
+                showing.short_time(row["createdAt"]),
                 row["answer"] or "-",
             )
             for row in rows

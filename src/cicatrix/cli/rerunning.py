@@ -10,6 +10,7 @@ from typing import Any
 
 from cicatrix import wiring
 from cicatrix.core.policy import Mode, RerunRequest
+from cicatrix.core.redact import REDACTED
 from cicatrix.flows.context import Context
 from cicatrix.flows.explain import tell_answer
 from cicatrix.flows.rerun import RequestIdReused, RequestInProgress, rerun_failed_jobs
@@ -44,6 +45,12 @@ def rerun(texts: list[str], options: Options) -> Code:
     shape = screen.format(options.output, options.as_json)
     _check(texts, options)
     settings = settings_of(lawbook=options.lawbook)
+    if options.request_id is not None and REDACTED in screen.redact(options.request_id):
+        raise usage(
+            "The request id looks like a secret.",
+            "Request ids are stored and shown, so a token must never be one.",
+            "Use any other unique text, such as a UUID.",
+        )
     targets = parse_all(texts, repo=options.repo, run_id=options.run_id, hosts=wiring.hosts(settings))
     answers: list[Mapping[str, Any]] = []
     codes: list[Code] = []

@@ -137,7 +137,7 @@ def _labelled(label: str, text: str) -> Text:
 
 
 def _show_bound(screen: Screen, bound: str) -> None:
-    """`asked 2 · registry - · lawbook 2 · used 1 · left 1     bound by ...`, on two lines where it does not fit on one."""
+    """`asked 2 · registry - · lawbook 2 · used 1 · left 1     bound by ...`, on two lines where one is too short."""
     text = screen.safe_spaced(bound)
     if len(text) + 9 <= screen.width:
         screen.show(_labelled("bound", text))
@@ -171,18 +171,28 @@ def show_case(screen: Screen, told: Told) -> None:
         screen.show(text)
         if case["note"]:
             screen.show(_labelled("", screen.safe(case["note"])))
+    if not story:
+        return
+    grid = Table.grid(padding=(0, 1))
+    for column in ("time", "index", "kind"):
+        grid.add_column(column, no_wrap=True, style="dim", justify="right" if column == "index" else "left")
+    grid.add_column("text", overflow="fold", ratio=1)
     for entry in story:
-        line = Text(f"  {entry['at']}  {entry['index']:>6}  ", style="dim")
-        line.append(f"{entry['kind']:<20} ", style="default")
-        line.append(screen.safe(entry["text"]), style="default")
-        screen.show(line)
+        words = Text(screen.safe(entry["text"]))
+        grid.add_row(f"  {short_time(entry['at'])}", Text(str(entry["index"])), Text(screen.safe(entry["kind"])), words)
+    screen.show(grid)
+
+
+def short_time(stamp: str | None) -> str:
+    """An ISO 8601 time to the second."""
+    return "-" if stamp is None else stamp.partition(".")[0].removesuffix("Z") + "Z"
 
 
 def show_rows(screen: Screen, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A plain table; every cell is foreign text."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, expand=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for place, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=place == 0)
     for row in rows:
         table.add_row(*(Text(screen.safe(cell)) for cell in row))
     screen.show(table)
@@ -200,8 +210,8 @@ def show_operation(screen: Screen, operation: Told) -> None:
         "jobs": named,
         "asked": f"by {operation['principal']}, request {operation['requestId']}",
         "as": f"{operation['identity']}{shared}",
-        "times": f"made {operation['createdAt']}, sent {operation['sentAt'] or '-'} ({operation['sends']}x), "
-        f"settled {operation['settledAt'] or '-'}",
+        "times": f"made {short_time(operation['createdAt'])}, sent {short_time(operation['sentAt'])} "
+        f"({operation['sends']}x), settled {short_time(operation['settledAt'])}",
         "answer": operation["answer"] or "-",
         "ledger": "entries " + ", ".join(str(index) for index in operation["ledgerIndexes"]),
     }

@@ -63,5 +63,6 @@ def _outcome(job: Job | None, ref: JobRef, verdict: Verdict | None) -> str:
         return CANCELLED
     if job.conclusion not in FAILED:
         return UNKNOWN
-    same = verdict is not None and verdict.signature is not None and verdict.signature == ref.signature
+    # a gate is never diagnosed: it failed because of its needs, before and after
+    same = ref.signature is None if verdict is None else verdict.signature == ref.signature
     return FAILED_SAME if same else FAILED_OTHER

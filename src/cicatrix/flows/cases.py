@@ -11,6 +11,9 @@ from cicatrix.ledger import Tx
 
 LEASE = timedelta(minutes=2)
 
+PASSING = frozenset({CaseState.DECIDING, CaseState.JUDGING})
+"""States that a tick only passes through. Whoever dies in one leaves a case that is due again after a lease."""
+
 
 def take_over(tx: Tx, case: Case, now: datetime) -> Case:
     """The case under a new epoch, whoever held it: a writer with the old epoch is refused from here on.
@@ -49,7 +52,7 @@ def move(
         case,
         state=state,
         awaits=AWAITS[state],
-        wake_at=wake_at,
+        wake_at=now + LEASE if wake_at is None and state in PASSING else wake_at,
         note=case.note if note is None else note,
         updated_at=now,
         lease_until=None,

@@ -26,6 +26,9 @@ from cicatrix.ledger import EntryRow, View
 
 Told = dict[str, Any]
 
+MOST_EARLIER = 5
+"""Cases of other runs of the pull request that are told; `explain run:ID` tells any."""
+
 _USED = re.compile(r"\bused (\d+)\b")
 
 
@@ -56,7 +59,31 @@ def explain(ctx: Context, target: Target) -> Told:
             for check in reading.other_checks
         ],
         "pending": list(reading.pending),
+        "earlier": _earlier(ctx, reading),
     }
+
+
+def _earlier(ctx: Context, reading: Reading) -> list[Told]:
+    """The cases of the pull request's other runs, newest last: those that are green by now, or still going."""
+    home, pull = reading.repository, reading.pull_request
+    if home is None or pull is None:
+        return []
+    shown = {facts.run.id for facts in reading.runs}
+    with ctx.ledger.read() as view:
+        runs = dict.fromkeys(
+            op.run_id
+            for op in view.all_operations()
+            if (op.host, op.repository_id, op.pull_request) == (home.host, home.id, pull.number)
+            and op.run_id not in shown
+        )
+        return [
+            {
+                "runId": run_id,
+                "url": run_url(ctx, home.full_name, run_id),
+                **story_of_run(view, home.host, home.id, run_id),
+            }
+            for run_id in list(runs)[-MOST_EARLIER:]
+        ]
 
 
 def _run(ctx: Context, reading: Reading, facts: RunFacts, plan: Plan, request: RerunRequest) -> Told:

@@ -18,6 +18,7 @@ from cicatrix.core.reasons import Reason
 from cicatrix.flows import record
 from cicatrix.flows.cases import move, path_to_deciding, take_over
 from cicatrix.flows.context import Context
+from cicatrix.flows.outcomes import record_earlier
 from cicatrix.ledger import Intent, Tx, View
 
 
@@ -92,6 +93,7 @@ def record_decision(
             return Again()
         current = replace(turn, policy=with_kill_switch(turn.ctx, turn.policy))
         _watch_identity(tx, facts, turn.identity, known)
+        record_earlier(tx, facts, known)
         plan, _ = plan_in(tx, current, facts)
         if plan.call is not None and not head_read:
             return Again()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -112,15 +112,25 @@ def confirm(ctx: Context, operation: Operation, response: Mapping[str, object], 
 
 
 def refuse(
-    ctx: Context, operation: Operation, why: str, *, status: int = 0, reason: Reason = Reason.GITHUB_REFUSED
+    ctx: Context,
+    operation: Operation,
+    why: str,
+    *,
+    status: int = 0,
+    reason: Reason = Reason.GITHUB_REFUSED,
+    expected: Collection[OperationState] = OPEN,
 ) -> None:
-    """A definite no, or somebody else's attempt: REFUSED, slots free again, nothing charged."""
+    """A definite no, or somebody else's attempt: REFUSED, slots free again, nothing charged.
+
+    Nothing happens when the operation is not in `expected`: whoever speaks of a DEFERRED one must not end one that
+    another worker has sent meanwhile.
+    """
     now = ctx.now()
     with ctx.ledger.write("outcome") as tx:
         index = tx.record_state(
             operation.id,
             OperationState.REFUSED,
-            expected=OPEN,
+            expected=expected,
             answer=f"{reason}: {why}",
             extra={"status": status, "reasonCode": reason.value},
         )

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from cicatrix.core.attempts import RunFacts, executed_in
+from cicatrix.core.attempts import RunFacts, executed_in, is_dependant_failure
 from cicatrix.core.cases import ENDED, Case, CaseState
 from cicatrix.core.facts import Receipt, WorkflowRun
 from cicatrix.core.lawbook import Mode as LawbookMode
-from cicatrix.core.operations import Operation, OperationState, OutcomeRow
+from cicatrix.core.operations import Operation, OperationState
 from cicatrix.core.outcome import FAILED_OTHER, FAILED_SAME, HEALED, UNKNOWN, JobOutcome, judge_outcome
-from cicatrix.core.plan import NOT_FAILED
+from cicatrix.core.plan import NOT_FAILED, Call
 from cicatrix.core.policy import Mode, RerunRequest
 from cicatrix.core.reasons import Reason
 from cicatrix.core.verdict import Verdict
@@ -23,6 +23,7 @@ from cicatrix.flows.answer import Decided
 from cicatrix.flows.cases import move, take_over
 from cicatrix.flows.context import DEFER_LIMIT, Context
 from cicatrix.flows.intent import Turn, plan_in, with_kill_switch
+from cicatrix.flows.outcomes import record_outcomes
 from cicatrix.flows.policies import read_policy
 from cicatrix.flows.reading import (
     Reading,
@@ -34,7 +35,7 @@ from cicatrix.flows.reading import (
     repository_of,
 )
 from cicatrix.flows.rerun import decide_run, ledger_size
-from cicatrix.flows.settle import act, reconcile, refuse
+from cicatrix.flows.settle import act, reconcile, refuse, step_case
 from cicatrix.github import GitHubError
 from cicatrix.ledger import Intent, StaleEpoch, Tx
 
@@ -84,10 +85,18 @@ def _guarded_case(ctx: Context, due: Case) -> Ticked | None:
     except StaleEpoch:
         return None  # somebody else took the case over: what we know is old
     except GitHubError as trouble:
-        with ctx.ledger.write("case") as tx:
-            move(tx, case, case.state, ctx.now(), wake_at=ctx.now() + ctx.deployment.poll_interval, note=str(trouble))
+        _try_later(ctx, case, str(trouble))
         return Ticked(run=due.run_id, before=due.state, after=due.state, note=str(trouble))
     return Ticked(run=due.run_id, before=due.state, after=after.state, note=after.note)
+
+
+def _try_later(ctx: Context, claimed: Case, trouble: str) -> None:
+    """The case stays where its last step left it and is due again soon, unless somebody has taken it over."""
+    with ctx.ledger.write("case") as tx:
+        current = tx.case(claimed.id)
+        if current is not None and current.epoch == claimed.epoch and current.state not in ENDED:
+            wake_at = ctx.now() + ctx.deployment.poll_interval
+            move(tx, current, current.state, ctx.now(), wake_at=wake_at, note=trouble)
 
 
 # --- operations ---
@@ -104,7 +113,7 @@ def _tick_operation(ctx: Context, operation: Operation) -> OperationState:
 def send_again(ctx: Context, operation: Operation) -> OperationState:
     """A DEFERRED operation: read and plan again, then SENT with a new receipt, or REFUSED when the plan now says no."""
     if ctx.now() - operation.created_at >= DEFER_LIMIT:
-        refuse(ctx, operation, "GitHub asked to wait for more than 1 h")
+        refuse(ctx, operation, "GitHub asked to wait for more than 1 h", expected={OperationState.DEFERRED})
         return OperationState.REFUSED
     with ctx.ledger.read() as view:
         case = view.case_of_run(operation.host, operation.repository_id, operation.run_id)
@@ -119,8 +128,7 @@ def send_again(ctx: Context, operation: Operation) -> OperationState:
         if current is None or current.state is not OperationState.DEFERRED:
             return "settled meanwhile"
         plan, _ = plan_in(tx, turn, facts, excluding=operation.id)
-        names = {r.name for r in plan.call.named} if plan.call else set()
-        if plan.call is None or plan.call.verb is not operation.verb or names != {r.name for r in operation.named}:
+        if plan.call is None or facts.run.run_attempt != operation.base_attempt or not _same(plan.call, operation):
             return "; ".join(plan.reasons) or "the plan is another one now"
         interval = ctx.deployment.write_interval
         free_at = tx.take_pace(operation.host, operation.identity, now, interval) if interval else None
@@ -129,16 +137,28 @@ def send_again(ctx: Context, operation: Operation) -> OperationState:
         sent = tx.record_resent(operation.id)
         assert sent is not None
         assert sent.intended_index is not None
+        step_case(tx, sent, CaseState.DECIDING, now)
+        step_case(tx, sent, CaseState.ACTING, now, wake_at=now + ctx.deployment.reconcile_window)
         return Intent(operation_id=sent.id, ledger_index=sent.intended_index, send=sent.sends)
 
     outcome = ctx.ledger.intend("resend", decide)
     if isinstance(outcome, Receipt):
         return act(ctx, outcome).state
     if outcome not in {"paced", "settled meanwhile"}:
-        refuse(ctx, operation, f"not sent again: {outcome}")
+        refuse(ctx, operation, f"not sent again: {outcome}", expected={OperationState.DEFERRED})
     with ctx.ledger.read() as view:
         current = view.operation(operation.id)
     return current.state if current else operation.state
+
+
+def _same(call: Call, operation: Operation) -> bool:
+    """Whether the call would do what the operation's slots were taken for: the same jobs, with the same dependants."""
+    return (
+        call.verb is operation.verb
+        and call.target_job_id == operation.target_job_id
+        and {r.name for r in call.named} == {r.name for r in operation.named}
+        and {r.name for r in call.dependants} == {r.name for r in operation.dependants}
+    )
 
 
 def request_of(operation: Operation, case: Case | None) -> RerunRequest:
@@ -165,7 +185,7 @@ def tick_case(ctx: Context, case: Case) -> Case:
         return _save(ctx, case, CaseState.HANDED_OVER, note="no operation belongs to this case")
     if case.state is CaseState.ACTING or (case.state is CaseState.QUEUED and operation.open):
         return _follow_operation(ctx, case, operation)
-    if case.state is CaseState.RERAN:
+    if case.state in {CaseState.RERAN, CaseState.JUDGING}:  # judging: whoever judged it died in the middle
         return _judge(ctx, case, operation)
     if case.state is CaseState.QUEUED and (case.wake_at is None or case.wake_at <= now):
         return _go_on(ctx, _save(ctx, case, CaseState.DECIDING))
@@ -192,14 +212,12 @@ def _judge(ctx: Context, case: Case, operation: Operation) -> Case:
     ended = run.run_attempt is not None and (run.run_attempt > wanted or (run.run_attempt == wanted and run.completed))
     if not ended:
         if now - (operation.settled_at or operation.created_at) < ctx.deployment.outcome_deadline:
-            return _save(ctx, case, CaseState.RERAN, wake_at=now + ctx.deployment.poll_interval)
+            return _save(ctx, case, case.state, wake_at=now + ctx.deployment.poll_interval)
         _write_outcome(ctx, case, operation, _nothing_seen(operation))
         return _save(ctx, _save(ctx, case, CaseState.JUDGING), CaseState.HANDED_OVER, note="attempt N+1 never ended")
     reading, facts = _read(ctx, case.owner, case.repository, case.run_id, case.pull_request, run=run)
     if facts.incomplete or wanted not in {a.number for a in facts.attempts}:
-        return _save(
-            ctx, case, CaseState.RERAN, wake_at=now + ctx.deployment.poll_interval, note=facts.incomplete or ""
-        )
+        return _save(ctx, case, case.state, wake_at=now + ctx.deployment.poll_interval, note=facts.incomplete or "")
     outcomes = judge_outcome(operation, facts.attempts, _verdicts_of(ctx, facts, wanted))
     _write_outcome(ctx, case, operation, outcomes)
     return _after_judging(ctx, _save(ctx, case, CaseState.JUDGING), reading, facts, outcomes)
@@ -209,58 +227,14 @@ def _verdicts_of(ctx: Context, facts: RunFacts, attempt: int) -> dict[str, Verdi
     """Verdicts of what failed in that attempt; a job that a later attempt covers up is diagnosed by itself."""
     verdicts = dict(facts.verdicts)
     for job in executed_in(facts.attempts, attempt):
-        if job.failed and job.id not in verdicts:
+        if job.failed and job.id not in verdicts and not is_dependant_failure(job, facts):
             verdicts[job.id] = diagnose_job(ctx, facts, job)
     return verdicts
 
 
 def _write_outcome(ctx: Context, case: Case, operation: Operation, outcomes: tuple[JobOutcome, ...]) -> None:
     with ctx.ledger.write("judged") as tx:
-        if tx.outcomes(operation_id=operation.id):
-            return  # judged before a crash: once is enough
-        index = tx.append(
-            "rerun.outcome",
-            {
-                "operationId": operation.id,
-                "decisionId": operation.decision_id,
-                "host": operation.host,
-                "repositoryId": operation.repository_id,
-                "runId": operation.run_id,
-                "caseId": case.id,
-                "runAttempt": operation.base_attempt + 1,
-                "jobs": [
-                    {
-                        "name": o.ref.name,
-                        "key": o.ref.key,
-                        "outcome": o.outcome,
-                        "minutes": o.minutes,
-                        "named": o.named,
-                        "signatureBefore": o.ref.signature or "",
-                        "signatureAfter": o.signature_after or "",
-                    }
-                    for o in outcomes
-                ],
-            },
-        )
-        for o in outcomes:
-            tx.record_outcome(
-                OutcomeRow(
-                    operation_id=operation.id,
-                    host=operation.host,
-                    repository_id=operation.repository_id,
-                    run_id=operation.run_id,
-                    head_sha=operation.head_sha,
-                    job_name=o.ref.name,
-                    job_key=o.ref.key,
-                    outcome=o.outcome,
-                    run_attempt=operation.base_attempt + 1,
-                    minutes=o.minutes,
-                    signature_before=o.ref.signature,
-                    signature_after=o.signature_after,
-                    named=o.named,
-                    ledger_index=index,
-                )
-            )
+        record_outcomes(tx, operation, outcomes, case_id=case.id)
 
 
 def _nothing_seen(operation: Operation) -> tuple[JobOutcome, ...]:

@@ -13,19 +13,19 @@ from .surroundings import Surroundings
 if TYPE_CHECKING:
     from .errors import SettingsError
     from .hosts import HostEntry
-    from .load import load, warnings
+    from .loading import load, warnings
     from .model import Settings
-    from .reference import Setting, effective, reference
+    from .rows import Setting, effective, reference
 
 _HOME = {
     "HostEntry": "hosts",
-    "Setting": "reference",
+    "Setting": "rows",
     "Settings": "model",
     "SettingsError": "errors",
-    "effective": "reference",
-    "load": "load",
-    "reference": "reference",
-    "warnings": "load",
+    "effective": "rows",
+    "load": "loading",
+    "reference": "rows",
+    "warnings": "loading",
 }
 
 __all__ = [
@@ -44,6 +44,4 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = found  # also where a submodule bears the name: `load` is the function
-    return found
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -26,8 +26,23 @@ def count_others_on_sha(
     return counts
 
 
+def count_others_on_pull_request(
+    facts: RunFacts, others: Counter[str], siblings: Sequence[tuple[RunFacts, tuple[Operation, ...]]]
+) -> int:
+    """Reruns of jobs that are not ours, in all runs of the pull request's head that were read."""
+    of_siblings = (
+        sum(reruns_by_others(sibling, operations).values())
+        for sibling, operations in siblings
+        if sibling.run.id != facts.run.id and sibling.pull_request_number == facts.pull_request_number
+    )
+    return sum(others.values()) + sum(of_siblings)
+
+
 def judge_bound(items: Sequence[Item], question: Question) -> None:
     """Refuse what has used its reruns, or would take something along that has."""
+    for item in items:
+        if item.waits and item.limits.left < 1:
+            item.no(Reason.MAX_ATTEMPTS_EXCEEDED, str(item.limits))
     candidates = [i for i in items if i.eligible]
     taking: list[Item] = []
     for item in candidates:
@@ -47,7 +62,7 @@ def judge_bound(items: Sequence[Item], question: Question) -> None:
 def judge_budgets(items: Sequence[Item], question: Question) -> None:
     """The wider budgets count the jobs named; the first jobs in order get what is left of them."""
     attempts, usage = question.lawbook.attempts, question.usage
-    foreign = sum(question.others.values())
+    foreign = question.others_on_pull_request
     on_pull_request = question.facts.pull_request_number != 0
     day, whole = attempts.per_pull_request_day, attempts.per_pull_request
     rooms = [
@@ -79,9 +94,14 @@ def judge_budgets(items: Sequence[Item], question: Question) -> None:
         left = max(0, limit - used)
         if question.request.mode is Mode.ALL_JOBS and len(taking) > left:
             left = 0
+        if not applies:
+            continue
         for place, item in enumerate(taking):
-            if applies and place >= left:
+            if place >= left:
                 item.no(reason, f"{name} {limit}, used {used}, this would be number {used + 1 + place}")
+        for item in items:
+            if item.waits and left == 0:
+                item.no(reason, f"{name} {limit}, used {used}")
     _judge_minutes(items, [i for i in taking if i.eligible], question)
 
 

@@ -11,7 +11,7 @@ from cicatrix.core.operations import JobRef, Verb
 from cicatrix.core.plan.model import Call, Item, Question, minutes_of
 from cicatrix.core.plan.stops import MAX_PLATFORM_RERUNS
 from cicatrix.core.policy import Mode
-from cicatrix.core.reasons import Reason
+from cicatrix.core.reasons import Reason, by_precedence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ def choose_call(items: Sequence[Item], question: Question) -> Choice:
     if not eligible:
         return Choice()
     if question.request.mode is Mode.ALL_JOBS:
-        return Choice(call=_call(Verb.RERUN, eligible, (), question), price="one rerun of the whole run")
+        return _whole_run(eligible, items, question)
     at_stake = [i for i in items if Reason.NOT_FAILED not in i.why]
     gates = [i for i in at_stake if set(i.why) == {Reason.DEPENDANT_FAILURE}]
     along = tuple(dict.fromkeys(name for i in eligible for name in i.along))
@@ -41,6 +41,17 @@ def choose_call(items: Sequence[Item], question: Question) -> Choice:
             price += f", {len(call.dependants)} more run along"
         return Choice(call=call, price=price)
     return _serial(eligible, items, question)
+
+
+def _whole_run(eligible: Sequence[Item], items: Sequence[Item], question: Question) -> Choice:
+    """ALL_JOBS takes every job of the run: one that may not rerun, for whatever reason, holds them all."""
+    barred = next((i for i in items if not i.eligible), None)
+    if barred is None:
+        return Choice(call=_call(Verb.RERUN, eligible, (), question), price="one rerun of the whole run")
+    reason = by_precedence(barred.why)[0]
+    for item in eligible:
+        item.no(reason, f"ALL_JOBS would rerun {barred.name} too")
+    return Choice()
 
 
 def _serial(eligible: Sequence[Item], items: Sequence[Item], question: Question) -> Choice:

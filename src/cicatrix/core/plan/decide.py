@@ -9,7 +9,12 @@ from cicatrix.core.attempts import RunFacts, merged_jobs, reruns_by_others
 from cicatrix.core.lawbook import Mode as LawbookMode
 from cicatrix.core.operations import Operation, Usage
 from cicatrix.core.plan.along import judge_all_jobs, judge_along
-from cicatrix.core.plan.budgets import count_others_on_sha, judge_bound, judge_budgets
+from cicatrix.core.plan.budgets import (
+    count_others_on_pull_request,
+    count_others_on_sha,
+    judge_bound,
+    judge_budgets,
+)
 from cicatrix.core.plan.call import Choice, choose_call, counted
 from cicatrix.core.plan.jobs import CLASS_REASONS, cooldown_end, judge_job, judge_storm
 from cicatrix.core.plan.model import Item, JobPlan, Plan, Question, open_items
@@ -44,6 +49,7 @@ def plan_rerun(
         jobs=merged_jobs(facts.attempts),
         others=others,
         others_on_sha=count_others_on_sha(facts, others, siblings),
+        others_on_pull_request=count_others_on_pull_request(facts, others, siblings),
     )
     stops = run_stops(question)
     items = open_items(question)

@@ -15,6 +15,7 @@ from cicatrix.core.policy import HARD_CAP, Limits, Policy, RerunRequest
 from cicatrix.core.reasons import Action, Reason
 from cicatrix.core.verdict import Verdict
 
+PATIENCE = frozenset({Reason.NO_SIGNAL_CHANGE, Reason.COOLDOWN_ACTIVE, Reason.OUTAGE_HOLD})
 NOT_FAILED = frozenset({"success", "neutral", "skipped"})
 """Conclusions with which a job has nothing to heal."""
 
@@ -90,6 +91,8 @@ class Question:
     """Shown name -> reruns in this run that are not ours."""
     others_on_sha: Counter[str]
     """Job key -> reruns on this head SHA that are not ours."""
+    others_on_pull_request: int
+    """Reruns of jobs on this head of the pull request that are not ours."""
 
     @property
     def lawbook(self) -> Lawbook:
@@ -137,6 +140,11 @@ class Item:
     @property
     def eligible(self) -> bool:
         return not self.why
+
+    @property
+    def waits(self) -> bool:
+        """Held by nothing but a rule of patience: what is left of the bound and the budgets is told first."""
+        return bool(self.why) and set(self.why) <= PATIENCE
 
 
 def open_items(question: Question) -> list[Item]:

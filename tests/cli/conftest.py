@@ -1,0 +1,29 @@
+"""One desk a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cicatrix.simulator.server import serve
+from tests.cli.desk import Desk
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
+    """A desk whose GitHub is not reachable: for commands that need none."""
+    desk = Desk(folder=tmp_path, environ=monkeypatch, capture=capsys)
+    desk.set(GITHUB_API_URL="http://127.0.0.1:9")
+    return desk
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+    """A desk with its simulated GitHub behind real HTTP."""
+    made = Desk(folder=tmp_path, environ=monkeypatch, capture=capsys)
+    with serve(made.world) as server:
+        made.server = server
+        made.set(GITHUB_API_URL=server.api_url)
+        yield made

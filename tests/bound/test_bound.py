@@ -40,7 +40,6 @@ def test_the_bound_holds_for_50_callers_in_3_processes_and_the_seeds_own_algorit
     assert not [line for line in told if line.startswith("problem")], told
     assert [each.ran for each in ours] == [MOST] * ROUNDS
     assert [each.effects for each in ours] == [MOST] * ROUNDS
-    assert not any(each.unfinished for each in ours), "not every caller has seen max_attempts_exceeded"
     assert told[DONE] == ROUNDS * CALLERS
     assert told["RERUN infra_transient"] <= ROUNDS * MOST
     assert not wrong, "\n".join(wrong[:20])

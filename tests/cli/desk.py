@@ -48,6 +48,7 @@ class Ended:
 @dataclass(slots=True, kw_only=True)
 class Desk:
     folder: Path
+    cache: Path
     environ: pytest.MonkeyPatch
     capture: pytest.CaptureFixture[str]
     world: World = field(default_factory=lambda: World(now=datetime.now(UTC), seed=5))
@@ -64,7 +65,7 @@ class Desk:
     def base(self) -> dict[str, str]:
         return {
             "XDG_STATE_HOME": str(self.folder / "state"),
-            "XDG_CACHE_HOME": str(self.folder / "cache"),
+            "XDG_CACHE_HOME": str(self.cache),
             "CICATRIX_DATABASE_URL": str(self.ledger),
             "CICATRIX_WRITE_INTERVAL": "0",
             "CICATRIX_POLL_INTERVAL": "0.05",

@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from cicatrix import wiring
+from cicatrix.cli.errors import Code, explained
+from cicatrix.github import NotSent
+from cicatrix.settings import load
 from tests.cli.desk import Desk, Ended
 
 
@@ -268,7 +272,15 @@ def test_another_kind_of_database(desk: Desk) -> None:
 
 
 def test_github_out_of_reach(bare: Desk) -> None:
-    refused(bare, bare.cicatrix("rerun", "acme/shop#1"), 1, "was not sent", "Check the network")
+    with wiring.build(load(), sleep=lambda _seconds: None) as ctx, pytest.raises(NotSent) as caught:
+        ctx.github.identity()
+    stop = explained(caught.value)
+    assert stop is not None
+    assert (stop.code, "was not sent" in stop.what, stop.next) == (
+        Code.ERROR,
+        True,
+        "Check the network and the host's URL, then try again.",
+    )
 
 
 @pytest.mark.parametrize(

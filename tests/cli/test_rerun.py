@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -210,3 +213,33 @@ def test_inside_actions_without_a_database_only_the_first_attempt_may_be_rerun(d
     desk.world.human_reruns(run)
     assert not desk.ledger.exists()
     assert json.loads(first.out)["reasons"][-1].startswith("inside GitHub Actions")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+@pytest.mark.parametrize(
+    ("variables", "colored"), [({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False)]
+)
+def test_a_terminal_gets_the_table_and_colours_unless_told_otherwise(
+    desk: Desk, variables: dict[str, str], colored: bool
+) -> None:
+    desk.red()
+    primary, secondary = os.openpty()
+    command = [sys.executable, "-m", "cicatrix", "rerun", "acme/shop#1", "--dry-run"]
+    with subprocess.Popen(
+        command, stdout=secondary, stderr=subprocess.DEVNULL, env={**os.environ, **variables}
+    ) as child:
+        os.close(secondary)
+        seen = b""
+        while chunk := _read(primary):
+            seen += chunk
+    os.close(primary)
+    assert child.returncode == 0
+    assert "would rerun" in seen.decode()
+    assert (b"\x1b[" in seen) is colored
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:  # how Linux says that the other side of a pseudo-terminal is closed
+        return b""

@@ -13,6 +13,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from cicatrix import wiring
+from cicatrix.core.policy import Environment
+from cicatrix.flows.doctor import Health, Patient, examine, healthy
+from cicatrix.settings import load
 from tests.cli.desk import TOKEN, Desk, Ended
 
 
@@ -61,10 +65,40 @@ def test_the_doctor_names_one_remedy_for_each_trouble(desk: Desk) -> None:
     assert "→ " in out
 
 
-def test_the_doctor_without_token_or_network(bare: Desk) -> None:
-    assert items(bare.cicatrix("doctor"))["api"] == "error"
+def test_the_doctor_without_a_token(bare: Desk) -> None:
     bare.set(GITHUB_TOKEN=None)
-    assert items(bare.cicatrix("doctor"))["token"] == "error"
+    ended = bare.cicatrix("doctor")
+    assert (ended.code, items(ended)["token"]) == (1, "error")
+    assert "gh auth token" in ended.out
+
+
+def test_the_doctor_without_a_network(bare: Desk) -> None:
+    with wiring.build(load(), sleep=lambda _seconds: None) as ctx:
+        checks = examine(
+            Patient(
+                deploy_env="staging",
+                environment=Environment.STAGING,
+                environment_known=True,
+                base=None,
+                base_file=None,
+                base_problems=(),
+                pin=None,
+                ledger_place="",
+                open_ledger=lambda: 0,
+                attempt_bound_only=False,
+                github=ctx.github,
+                credential="user",
+                credential_problem=None,
+                exchanges=[],
+                repository=None,
+                kill_switch=lambda: None,
+                fast_scanner=False,
+            )
+        )
+    found = {check.item: check for check in checks}
+    assert (found["api"].health, found["scanner"].health) == (Health.ERROR, Health.WARNING)
+    assert found["api"].remedy
+    assert not healthy(checks)
 
 
 def test_the_doctor_reads_the_repository_and_its_lawbook(desk: Desk) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -391,4 +390,3 @@ def test_a_rerun_that_a_person_found_to_have_happened_has_an_outcome(stage: Stag
     stage.tick(600)
     with stage.ctx.ledger.read() as view:
         assert [o.row.outcome for o in view.outcomes(run=stage.key(run))] == ["healed"]
-

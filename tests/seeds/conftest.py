@@ -18,10 +18,18 @@ def stage(tmp_path: Path) -> Stage:
     return Stage(tmp_path).deploy(base=lawbook(rules))
 
 
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compiled rules, once for all of these tests."""
+    return tmp_path_factory.mktemp("rules")
+
+
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+def desk(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Desk]:
     """The real command in staging, without waiting times, beside a simulated GitHub on loopback."""
-    made = Desk(folder=tmp_path, environ=monkeypatch, capture=capsys)
+    made = Desk(folder=tmp_path, cache=cache, environ=monkeypatch, capture=capsys)
     made.calm()
     with serve(made.world) as server:
         made.server = server

@@ -307,3 +307,33 @@ def test_a_case_stays_open_until_the_next_attempt_is_judged(stage: Stage) -> Non
     assert case is not None
     assert case.state is CaseState.RERAN
     assert case.wake_at == stage.world.now + timedelta(seconds=15)
+
+
+def test_a_new_request_reopens_the_runs_one_case(stage: Stage) -> None:
+    """Decision record 3."""
+    run = stage.red([RED_AGAIN])
+    seen = []
+    for _ in range(2):
+        stage.ask()
+        stage.tick()
+        with stage.ctx.ledger.read() as view:
+            case = view.case_of_run(*stage.key(run))
+        assert case is not None
+        seen.append((case.id, case.state))
+        epoch = case.epoch
+        assert stage.tick() == [], "the machine by itself leaves an ended case alone"
+    assert seen == [(seen[0][0], CaseState.HANDED_OVER)] * 2
+    assert epoch > 1
+    assert len(stage.effects) == 2
+
+
+@pytest.mark.shows("RR-15", "GE-4")
+def test_a_run_whose_jobs_cannot_be_read_is_blocked(stage: Stage) -> None:
+    """Decision record 8."""
+    stage.red([RED_AGAIN])
+    stage.world.omit_run_attempt = True
+    answer = stage.ask()
+    assert answer["jobs"] == []
+    assert answer["decision"] == "BLOCKED"
+    assert answer["reasons"][0].startswith("incomplete_data: ")
+    assert stage.posts == []

@@ -72,11 +72,11 @@ class Evidence:
         return {e["operationId"]: e for e in self.entries if e["kind"] == "rerun.intended"}
 
     @cached_property
-    def asks(self) -> dict[str, Ask]:
-        """Request id -> the first ask under it."""
-        found: dict[str, Ask] = {}
+    def asks(self) -> dict[str, list[Ask]]:
+        """Request id -> the asks under it: more than one where people use an id again."""
+        found: dict[str, list[Ask]] = {}
         for ask in (a for person in self.story.persons for a in person):
-            found.setdefault(ask.request_id, ask)
+            found.setdefault(ask.request_id, []).append(ask)
         return found
 
     def stories_of(self, operation: str) -> list[Row]:

@@ -16,12 +16,15 @@ from tests.simulation.workflows import CANARY, ELIGIBLE, WORD, forbidden
 
 FAILING = frozenset({"failure", "timed_out"})
 DEFINITE_WAITS = frozenset({"rate_limited", "unreachable"})
+STARTS = frozenset({"rerun.intended", "rerun.resent"})
+READING = 120
+"""Seconds that one reading of a run may take, waits and stalls included."""
 HARD_CAP = 5
 
 
 def judge(evidence: Evidence) -> list[str]:
     """Every law broken in this story, each in a sentence that begins with the law."""
-    laws = (_law_1, _budgets, _law_2, _law_3_before, _law_3_after, _law_4, _law_6, _law_7, _answers)
+    laws = (_law_1, _budgets, _law_2, _law_3_before, _law_3_after, _on_old_facts, _law_4, _law_6, _law_7, _answers)
     return [violation for law in laws for violation in law(evidence)]
 
 
@@ -32,6 +35,25 @@ def _raced(evidence: Evidence, effect: Row) -> bool:
     """Somebody else's attempt came between our reading and our POST: GitHub has no way to compare and swap."""
     intent = evidence.intents.get(effect["operation"])
     return intent is not None and effect["attempt"] != intent["baseAttempt"] + 1
+
+
+def _on_old_facts(evidence: Evidence) -> Iterator[str]:
+    """A race is one only while we read: whoever had time to see somebody else's attempt must not act below it."""
+    stale = max((f.values["seconds"] for f in evidence.story.faults if f.kind == "stale_for"), default=0.0)
+    for effect in evidence.effects:
+        intent = evidence.intents.get(effect["operation"])
+        if intent is None or not _raced(evidence, effect):
+            continue
+        attempts = evidence.runs[effect["runId"]].attempts
+        other = attempts[intent["baseAttempt"]].started_at
+        starts = [e["at"] for e in evidence.stories_of(effect["operation"]) if e["kind"] in STARTS]
+        last = max(at for at in map(datetime.fromisoformat, starts) if at <= datetime.fromisoformat(effect["at"]))
+        age = (last - other).total_seconds()
+        if age > READING + stale:
+            yield (
+                f"law 3: operation {effect['operation']} acted on attempt {intent['baseAttempt']} of run "
+                f"{effect['runId']} although the next one had been there for {age:.0f} s"
+            )
 
 
 def _declared(intent: Row, run: RunState, name: str) -> bool:
@@ -102,8 +124,8 @@ def _asked(evidence: Evidence, intent: Row | None) -> int:
     """What the caller allowed; a caller may only lower the bound (law 8)."""
     if intent is None:
         return HARD_CAP
-    ask = evidence.asks.get(evidence.texts.get(intent["requestId"], ""))
-    return HARD_CAP if ask is None else ask.max_attempts
+    asks = evidence.asks.get(evidence.texts.get(intent["requestId"], ""), [])
+    return max((ask.max_attempts for ask in asks), default=HARD_CAP)
 
 
 def _charged(evidence: Evidence, intent: Row, run: RunState, name: str) -> bool:
@@ -191,7 +213,7 @@ def _law_3_before(evidence: Evidence) -> Iterator[str]:
     """Each POST has its own durable intent or resend before it, and none follows a POST whose fate was open."""
     seen: dict[tuple[str, int], Row] = {}
     for witness in evidence.witnesses:
-        starts = [kind for kind in witness.entries if kind in ("rerun.intended", "rerun.resent")]
+        starts = [kind for kind in witness.entries if kind in STARTS]
         if "rerun.intended" not in witness.entries:
             yield f"law 3: a POST of operation {witness.operation or '(none)'} left without a durable intent"
         elif witness.send > len(starts) + 1:
@@ -307,7 +329,7 @@ def _answers(evidence: Evidence) -> Iterator[str]:
                 and states.get(job.get("operationId", "")) != "CONFIRMED"
             ):
                 yield f"law 3: {ask.request_id} was told that {job['jobName']!r} reruns, and nothing is confirmed"
-    dry = {a.request_id for a in evidence.asks.values() if a.dry_run}
+    dry = {name for name, asks in evidence.asks.items() if all(a.dry_run for a in asks)}
     for op in evidence.operations:
         if op["request_id"] in dry:
             yield f"law 4: dry run {op['request_id']} made operation {op['id']}"

@@ -255,8 +255,12 @@ class Stage:
 
     def hides(self, path: str) -> bool:
         """Whether this job list loses an item on its way to us."""
+        if self.quiet_from is not None:
+            return False
         hidden = self.story.hidden_job
-        return hidden is not None and self.quiet_from is None and f"/runs/{self.runs[hidden].id}/attempts/" in path
+        if hidden is not None and f"/runs/{self.runs[hidden].id}/attempts/" in path:
+            return True
+        return self.story.flickers and self.baton.chance() < 0.3
 
 
 class Line(httpx.BaseTransport):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 RERUNS = "POST */rerun*"
@@ -131,6 +131,8 @@ class Story:
     omit_run_attempt: bool
     hidden_job: int | None
     """Run whose job lists lose an item on the way, always."""
+    flickers: bool
+    """Any job list may lose an item on the way, once in a while."""
     runs: tuple[RunStory, ...]
     persons: tuple[tuple[Ask, ...], ...]
     ticks: tuple[tuple[float, ...], ...]
@@ -162,7 +164,40 @@ class Story:
 
 
 def draw(seed: int) -> Story:
-    """The story of a seed. Equal seeds give equal stories."""
+    """The story of a seed. Equal seeds give equal stories; every sixth is about operations that have to wait."""
+    story = _draw(seed)
+    return _waiting(story) if seed % 6 == 5 else story
+
+
+def _waiting(story: Story) -> Story:
+    """GitHub says "not now", and two workers come back for the operation at the same time, while people rerun too."""
+    chance = random.Random(f"waiting {story.seed}")
+    form = chance.choice(("seconds", "429", "date", "absent"))
+    values = {"form": form, "count": chance.choice((1, 2, 2, 3))}
+    pauses = tuple(chance.choice((65.0, 65.0, 130.0)) for _ in range(4))
+    return replace(
+        story,
+        lawbook=chance.choice(LAWBOOKS[:6]),
+        repository_file=None,
+        hidden_job=None,
+        flickers=chance.random() < 0.5,
+        ticks=(pauses, pauses),
+        deaths=(*story.deaths[: len(story.persons)], chance.choice((0, 0, 20)), 0),
+        deeds=tuple(
+            Deed(
+                at=chance.choice((6.0, 30.0, 70.0)),
+                what=chance.choice(("rerun", "rerun one", "push")),
+                run=0,
+                login="human",
+            )
+            for _ in range(chance.choice((0, 1, 1)))
+        ),
+        faults=(FaultStory(kind="rate_limited", endpoint=RERUNS, values=values), *story.faults[:1]),
+        stalls=chance.choice((0.0, 0.1, 0.2)),
+    )
+
+
+def _draw(seed: int) -> Story:
     chance = random.Random(f"story {seed}")
     odd = chance.random()
     runs = _runs(chance)
@@ -184,6 +219,7 @@ def draw(seed: int) -> Story:
         skipped_shown=chance.choice(("expanded", "expanded", "collapsed")),
         omit_run_attempt=0.05 <= odd < 0.06,
         hidden_job=chance.randrange(len(runs)) if 0.06 <= odd < 0.14 else None,
+        flickers=0.22 <= odd < 0.26,
         runs=runs,
         persons=persons,
         ticks=ticks,

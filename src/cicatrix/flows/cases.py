@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cicatrix.core.cases import AWAITS, Case, CaseState
-from cicatrix.ledger import Tx
+from cicatrix.ledger import StaleEpoch, Tx
 
 LEASE = timedelta(minutes=2)
 
@@ -23,6 +23,18 @@ def take_over(tx: Tx, case: Case, now: datetime) -> Case:
     taken = tx.claim_case(case.id, now, LEASE, force=True)
     assert taken is not None
     return taken
+
+
+def still_held(tx: Tx, held: Case | None) -> None:
+    """Raises StaleEpoch when the claimed case was claimed again since: whoever stalled too long writes nothing."""
+    current = tx.case(held.id) if held else None
+    if held is None or (current is not None and current.epoch == held.epoch):
+        return
+    raise StaleEpoch(
+        "The case was taken over while this step ran.",
+        f"case {held.id}: this step holds epoch {held.epoch}, the row {current.epoch if current else 'is gone'}.",
+        "Nothing was stored; the step that took over goes on.",
+    )
 
 
 def path_to_deciding(state: CaseState) -> tuple[CaseState, ...]:

@@ -9,16 +9,17 @@ from datetime import datetime
 from cicatrix import __version__
 from cicatrix.core.attempts import RunFacts
 from cicatrix.core.canonical import canonical_hash
-from cicatrix.core.cases import AWAITS, Case, CaseState
+from cicatrix.core.cases import AWAITS, ENDED, Case, CaseState
 from cicatrix.core.facts import Identity, Receipt
 from cicatrix.core.operations import AttemptRow, Operation, OperationState, Usage, UsageQuery
 from cicatrix.core.plan import Plan, plan_rerun
 from cicatrix.core.policy import Policy, RerunRequest
 from cicatrix.core.reasons import Reason
 from cicatrix.flows import record
-from cicatrix.flows.cases import move, path_to_deciding, take_over
+from cicatrix.flows.cases import move, path_to_deciding, still_held, take_over
 from cicatrix.flows.context import Context
 from cicatrix.flows.outcomes import record_earlier
+from cicatrix.flows.settle import end_queue
 from cicatrix.ledger import Intent, Tx, View
 
 
@@ -32,6 +33,8 @@ class Turn:
     identity: Identity
     siblings: tuple[RunFacts, ...] = ()
     """The other red runs of the same head, whose reruns by others count too."""
+    held: Case | None = None
+    """The claimed case whose tick decides; None for a fresh request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +86,12 @@ def record_decision(
     """One transaction: budgets and the run's operations are read again under the lock, and what is planned is recorded.
 
     Again when another operation of the run was created since the ledger had `started` entries, or when a call is due
-    whose head was not read again.
+    whose head was not read again. Raises StaleEpoch when the case of the tick that decides was taken over.
     """
     chosen: list[Plan] = []
 
     def decide(tx: Tx) -> Recorded | Again | Intent:
+        still_held(tx, turn.held)
         known = tx.operations_of_run(facts.repository.host, facts.repository.id, facts.run.id)
         if any((op.intended_index or 0) >= started for op in known):
             return Again()
@@ -114,6 +118,7 @@ def record_refusal(turn: Turn, facts: RunFacts, reason: Reason, why: str) -> Rec
     """Record a decision that stops at one more reason than the policy's own."""
     stopped = replace(turn, policy=replace(turn.policy, stops=(*turn.policy.stops, (reason, why))))
     with turn.ctx.ledger.write("refusal") as tx:
+        still_held(tx, turn.held)
         plan, _ = plan_in(tx, stopped, facts)
         return _record_plan(tx, stopped, facts, plan)
 
@@ -136,7 +141,8 @@ def _record_plan(tx: Tx, turn: Turn, facts: RunFacts, plan: Plan) -> Recorded:
         for job in plan.jobs
         if (plan.call is None or job.state is None) and (request.only_jobs is None or job.name in request.only_jobs)
     ]
-    tx.record_attempts(_new_refusals(tx, facts, rows) if request.automatic else rows)
+    again = request.automatic or request.only_jobs is not None
+    tx.record_attempts(_new_refusals(tx, facts, rows, automatic=request.automatic) if again else rows)
     tx.record_audit(
         record.audit_row(
             request,
@@ -150,11 +156,19 @@ def _record_plan(tx: Tx, turn: Turn, facts: RunFacts, plan: Plan) -> Recorded:
     return Recorded(plan=plan, decision_id=decision_id, index=index)
 
 
-def _new_refusals(tx: Tx, facts: RunFacts, rows: Sequence[AttemptRow]) -> list[AttemptRow]:
-    """Automatic triggers write an identical refusal once per (job, attempt, reason, lawbook hash): LG-1."""
+def _new_refusals(tx: Tx, facts: RunFacts, rows: Sequence[AttemptRow], *, automatic: bool) -> list[AttemptRow]:
+    """Our own scheduler writes an identical refusal once per (job, attempt, reason, lawbook hash): LG-1.
+
+    That of another request does not count for the jobs that a person's request left queued.
+    """
     known = tx.attempts(run=(facts.repository.host, facts.repository.id, facts.run.id))
-    told = {(r.row.job_name, r.row.run_attempt_before, r.row.reason_code, r.row.lawbook_hash) for r in known}
-    return [r for r in rows if (r.job_name, r.run_attempt_before, r.reason_code, r.lawbook_hash) not in told]
+    told = {_refusal(r.row, automatic=automatic) for r in known}
+    return [r for r in rows if _refusal(r, automatic=automatic) not in told]
+
+
+def _refusal(row: AttemptRow, *, automatic: bool) -> tuple[object, ...]:
+    asker = None if automatic else row.request_id
+    return row.job_name, row.run_attempt_before, row.reason_code, row.lawbook_hash, asker
 
 
 def _inputs_hash(ctx: Context, policy: Policy) -> str:
@@ -228,9 +242,11 @@ def _put_case(tx: Tx, turn: Turn, operation: Operation, plan: Plan, now: datetim
         "principal": request.principal,
         "automatic": request.automatic,
         "queued": sorted(j.name for j in plan.jobs if j.state == "queued"),
+        "onlyJobs": None if request.only_jobs is None else sorted(request.only_jobs),
     }
     known = tx.case_of_run(operation.host, operation.repository_id, operation.run_id)
     if known is not None:
+        _end_queue_of(tx, known, operation)
         case = take_over(tx, known, now)
         for state in path_to_deciding(case.state):
             case = move(tx, case, state, now)
@@ -256,6 +272,16 @@ def _put_case(tx: Tx, turn: Turn, operation: Operation, plan: Plan, now: datetim
             data=data,
         )
     )
+
+
+def _end_queue_of(tx: Tx, case: Case, operation: Operation) -> None:
+    """The jobs that another request left queued lose their turn to this operation: that is on record too."""
+    earlier = tx.operation(case.operation_id) if case.operation_id else None
+    waits = case.state not in ENDED and case.data.get("queued") and case.data.get("requestId") != operation.request_id
+    if earlier is not None and waits:
+        assert operation.intended_index is not None
+        why = "another request took the run over"
+        end_queue(tx, earlier, operation.intended_index, Reason.RUN_IN_PROGRESS, why)
 
 
 def _watch_identity(tx: Tx, facts: RunFacts, identity: Identity, known: Sequence[Operation]) -> None:

@@ -10,10 +10,10 @@ from cicatrix.core.outcome import JobOutcome, judge_outcome
 from cicatrix.ledger import Tx
 
 
-def record_outcomes(tx: Tx, operation: Operation, outcomes: Sequence[JobOutcome], *, case_id: str) -> None:
-    """Record them once; nothing happens when the operation was judged before."""
+def record_outcomes(tx: Tx, operation: Operation, outcomes: Sequence[JobOutcome], *, case_id: str) -> int | None:
+    """Record them once, and give the entry's index; None when the operation was judged before."""
     if tx.outcomes(operation_id=operation.id):
-        return
+        return None
     index = tx.append(
         "rerun.outcome",
         {
@@ -57,6 +57,7 @@ def record_outcomes(tx: Tx, operation: Operation, outcomes: Sequence[JobOutcome]
                 ledger_index=index,
             )
         )
+    return index
 
 
 def record_earlier(tx: Tx, facts: RunFacts, known: Iterable[Operation]) -> None:

@@ -88,6 +88,8 @@ class Reading:
     """Failed checks of other apps."""
     pending: tuple[str, ...] = ()
     """Names of workflows of the head that are still going."""
+    hole: str | None = None
+    """Why the listings of the head have a hole, if they have one."""
 
 
 def read_target(ctx: Context, target: Target, *, dry_run: bool = False) -> Reading:
@@ -105,16 +107,19 @@ def read_target(ctx: Context, target: Target, *, dry_run: bool = False) -> Readi
     found_policy, found_identity, (pull, named) = three(ctx, policy, identity, subject)
     head_sha = pull.head_sha if pull else (named.head_sha if named else target.sha or "")
     runs, checks = _read_head(ctx, target, pull, named, head_sha)
-    if pull is None and named is None and runs.items:
-        pull = _pull_request_of(ctx, target, runs.items[0])
     red = (
         [named] if named else sorted((r for r in runs.items if r.failed), key=lambda r: (int(r.workflow_id), int(r.id)))
     )
+    own = _own_pull_requests(ctx, target, red) if pull is None and named is None else {}
+    if own and len({p.number if p else 0 for p in own.values()}) == 1:
+        pull = next(iter(own.values()))
     repository = pull.base if pull else None
     if repository is None and (seen := [*red, *runs.items]):
         repository = repository_of(ctx, target.owner, target.repository, seen[0])
     head = _Head(runs=runs.items, hole=runs.incomplete or checks.incomplete, named=named is not None)
-    facts = ctx.gather([_run_reader(ctx, repository, pull, run, head) for run in red if repository is not None])
+    facts = ctx.gather(
+        [_run_reader(ctx, repository, own.get(run.id, pull), run, head) for run in red if repository is not None]
+    )
     others = tuple(
         c
         for c in checks.items
@@ -130,6 +135,7 @@ def read_target(ctx: Context, target: Target, *, dry_run: bool = False) -> Readi
         runs=tuple(facts),
         other_checks=others,
         pending=pending,
+        hole=head.hole,
     )
 
 
@@ -159,6 +165,18 @@ def _pull_request_of(ctx: Context, target: Target, run: WorkflowRun) -> PullRequ
     if not run.pull_request_numbers:
         return None
     return ctx.github.pull_request(target.owner, target.repository, run.pull_request_numbers[0])
+
+
+def _own_pull_requests(ctx: Context, target: Target, runs: Sequence[WorkflowRun]) -> dict[str, PullRequest | None]:
+    """Run id -> the pull request that the run names: runs of one SHA need not belong to the same one, or to any."""
+    numbers = sorted({r.pull_request_numbers[0] for r in runs if r.pull_request_numbers})
+    pulls = ctx.gather([_pull_reader(ctx, target, number) for number in numbers])
+    known = dict(zip(numbers, pulls, strict=True))
+    return {r.id: known[r.pull_request_numbers[0]] if r.pull_request_numbers else None for r in runs}
+
+
+def _pull_reader(ctx: Context, target: Target, number: int) -> Callable[[], PullRequest]:
+    return lambda: ctx.github.pull_request(target.owner, target.repository, number)
 
 
 def _read_head(

@@ -9,6 +9,7 @@ from typing import Any
 
 from cicatrix.core.attempts import RunFacts
 from cicatrix.core.canonical import canonical_hash
+from cicatrix.core.cases import Case
 from cicatrix.core.operations import Operation
 from cicatrix.core.plan import Plan
 from cicatrix.core.policy import RerunRequest
@@ -16,7 +17,7 @@ from cicatrix.core.reasons import Reason
 from cicatrix.flows.answer import Decided, Extra, build_answer, nothing_found
 from cicatrix.flows.context import SHORT_WAIT, Context
 from cicatrix.flows.intent import Again, Recorded, Turn, plan_in, record_decision, record_refusal
-from cicatrix.flows.reading import Reading, Target, read_head_again, read_run, read_target
+from cicatrix.flows.reading import Reading, Target, read_head_again, read_run, read_target, repository_of
 from cicatrix.flows.settle import act, answer_of_operation
 from cicatrix.ledger import Tx, View
 
@@ -61,6 +62,8 @@ def rerun_failed_jobs(ctx: Context, target: Target, request: RerunRequest) -> Re
     try:
         started = ledger_size(ctx)
         reading = read_target(ctx, target, dry_run=request.dry_run)
+        if stored.resumed:
+            reading = _with_earlier_runs(ctx, request, reading)
         decided = [decide_run(ctx, request, reading, facts, started=started) for facts in reading.runs]
         answer = build_answer(request, reading, decided, _extras(reading))
     except Exception:
@@ -87,17 +90,18 @@ def request_hash(target: Target, request: RerunRequest) -> str:
 
 
 def decide_run(
-    ctx: Context, request: RerunRequest, reading: Reading, facts: RunFacts, *, started: int, continuing: bool = False
+    ctx: Context, request: RerunRequest, reading: Reading, facts: RunFacts, *, started: int, held: Case | None = None
 ) -> Decided:
     """One run's decision, recorded and acted on. `started` is the ledger's size before the facts were read.
 
-    `continuing` says that the request has acted on this run before and goes on (queued jobs, the next attempt).
+    `held` is the claimed case of a request that has acted on this run before and goes on (queued jobs, the next
+    attempt). Raises StaleEpoch, and has recorded nothing, when somebody has taken that case over.
     """
     with ctx.ledger.read() as view:
-        earlier = None if continuing else _operation_of_request(view, request, facts)
+        earlier = None if held else _operation_of_request(view, request, facts)
     if earlier is not None:
         return answer_of_operation(ctx, facts, earlier)
-    turn = _turn(ctx, request, reading, facts)
+    turn = replace(_turn(ctx, request, reading, facts), held=held)
     for _ in range(REREADS + 1):
         head_read = _preview(turn, facts).call is not None
         if head_read:
@@ -106,7 +110,11 @@ def decide_run(
         outcome = record_decision(turn, facts, started=started, head_read=head_read)
         if isinstance(outcome, Again):
             started = ledger_size(ctx)
-            facts = _read_again(ctx, facts)
+            facts = _read_again(ctx, facts, reading.hole)
+            with ctx.ledger.read() as view:
+                mine = None if held else _operation_of_request(view, request, facts)
+            if mine is not None:  # the same request, worked on twice because its first worker was slow
+                return answer_of_operation(ctx, facts, mine)
             continue
         if isinstance(outcome, Recorded):
             return _as_decided(ctx, facts, outcome)
@@ -156,9 +164,23 @@ def _operation_of_request(view: View, request: RerunRequest, facts: RunFacts) ->
     return mine[0] if mine else None
 
 
-def _read_again(ctx: Context, facts: RunFacts) -> RunFacts:
+def _with_earlier_runs(ctx: Context, request: RerunRequest, reading: Reading) -> Reading:
+    """The runs too that an interrupted try of this request has acted on: they need not be red any more."""
+    with ctx.ledger.read() as view:
+        acted_on = {op.run_id for op in view.operations_of_request(request.request_id)}
+    runs = list(reading.runs)
+    target = reading.target
+    for run_id in sorted(acted_on - {facts.run.id for facts in runs}):
+        run = ctx.github.run(target.owner, target.repository, run_id)
+        home = reading.repository or repository_of(ctx, target.owner, target.repository, run)
+        runs.append(read_run(ctx, home, reading.pull_request, run, hole=reading.hole))
+    runs.sort(key=lambda facts: (int(facts.run.workflow_id), int(facts.run.id)))
+    return replace(reading, runs=tuple(runs))
+
+
+def _read_again(ctx: Context, facts: RunFacts, hole: str | None) -> RunFacts:
     run = ctx.github.run(facts.repository.owner, facts.repository.name, facts.run.id)
-    again = read_run(ctx, facts.repository, facts.pull_request, run)
+    again = read_run(ctx, facts.repository, facts.pull_request, run, hole=hole)
     return replace(again, newer_run_id=facts.newer_run_id)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from cicatrix.core.attempts import RunFacts, merged_jobs
 from cicatrix.core.cases import Case, CaseState, may_follow
 from cicatrix.core.facts import Job, Receipt, WorkflowRun
-from cicatrix.core.operations import OPEN, AttemptRow, Operation, OperationState, Verb
+from cicatrix.core.operations import OPEN, AttemptRow, JobRef, Operation, OperationState, Verb
 from cicatrix.core.plan import JobPlan, Plan
 from cicatrix.core.policy import Limits
 from cicatrix.core.reasons import Action, Reason
@@ -138,6 +139,7 @@ def refuse(
             return
         state = OperationState.REFUSED
         tx.record_attempts(settled_rows(tx, operation, state, index, decision="BLOCKED", reason=reason, error=why))
+        end_queue(tx, operation, index, reason, why)
         _audit(tx, operation, "failed", index, {"decision": "BLOCKED", "reasonCode": reason.value}, error=why)
         case = step_case(tx, operation, CaseState.DECIDING, now)
         if case is not None:
@@ -171,6 +173,7 @@ def give_up(ctx: Context, operation: Operation, why: str) -> None:
             return
         reason = Reason.OUTCOME_UNKNOWN
         tx.record_attempts(settled_rows(tx, operation, state, index, decision="BLOCKED", reason=reason, error=why))
+        end_queue(tx, operation, index, reason, why)
         _audit(tx, operation, "failed", index, {"decision": "BLOCKED", "reasonCode": reason.value}, error=why)
         note = f"INDETERMINATE: cicatrix operation resolve {operation.id} --as happened|did-not-happen --reason TEXT"
         step_case(tx, operation, CaseState.HANDED_OVER, now, note=note)
@@ -198,7 +201,20 @@ def resolve(ctx: Context, operation_id: str, *, happened: bool, reason: str, pri
             rows = settled_rows(tx, operation, state, index, decision="BLOCKED", reason=no, error=f"resolved: {reason}")
         tx.record_attempts(rows)
         _audit(tx, operation, "completed" if happened else "failed", index, {"resolvedBy": principal})
+        if happened:
+            _await_outcome(tx, operation, ctx.now())
     return _current(ctx, operation_id)
+
+
+def _await_outcome(tx: Tx, operation: Operation, now: datetime) -> None:
+    """A person found that the rerun happened: its case is opened again, for its outcome alone."""
+    case = tx.case_of_run(operation.host, operation.repository_id, operation.run_id)
+    if case is None or case.operation_id != operation.id or case.state is not CaseState.HANDED_OVER:
+        return
+    case = take_over(tx, case, now)
+    for state in (CaseState.DECIDING, CaseState.ACTING):
+        case = move(tx, case, state, now)
+    move(tx, case, CaseState.RERAN, now, wake_at=now, note="", data={**case.data, "queued": []})
 
 
 # --- reading GitHub back ---
@@ -334,6 +350,18 @@ def step_case(
     return move(tx, take_over(tx, case, now), state, now, wake_at=wake_at, note=note)
 
 
+def end_queue(tx: Tx, operation: Operation, index: int, reason: Reason, why: str) -> None:
+    """A BLOCKED row for each job that the operation's decision left queued: its turn will not come any more."""
+    decided = tx.decision(operation.decision_id) or {}
+    refs = [
+        JobRef(name=str(job["name"]), key=str(job["key"]), job_id=job["jobId"], signature=job.get("signature") or None)
+        for job in decided.get("jobs", [])
+        if job.get("state") == "queued"
+    ]
+    rows = settled_rows(tx, operation, operation.state, index, decision="BLOCKED", reason=reason, error=why, refs=refs)
+    tx.record_attempts(replace(row, operation_id=None, operation_state=None) for row in rows)
+
+
 def settled_rows(
     tx: Tx,
     operation: Operation,
@@ -344,13 +372,14 @@ def settled_rows(
     reason: Reason | None = None,
     response: Mapping[str, object] | None = None,
     error: str | None = None,
+    refs: Sequence[JobRef] | None = None,
 ) -> list[AttemptRow]:
-    """The rows of the jobs that the operation named, from the decision as it was recorded."""
+    """The rows of the jobs that the operation named (or of `refs`), from the decision as it was recorded."""
     decided = tx.decision(operation.decision_id) or {}
     jobs = {(j.get("jobId"), j.get("name")): j for j in decided.get("jobs", [])}
     triggered = decision == "RERUN_TRIGGERED"
     rows = []
-    for ref in operation.named:
+    for ref in operation.named if refs is None else refs:
         job = jobs.get((ref.job_id, ref.name), {})
         code = reason.value if reason else job.get("reasonCode") or None
         rows.append(

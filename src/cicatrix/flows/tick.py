@@ -15,12 +15,12 @@ from cicatrix.core.facts import Receipt, WorkflowRun
 from cicatrix.core.lawbook import Mode as LawbookMode
 from cicatrix.core.operations import Operation, OperationState
 from cicatrix.core.outcome import FAILED_OTHER, FAILED_SAME, HEALED, UNKNOWN, JobOutcome, judge_outcome
-from cicatrix.core.plan import NOT_FAILED, Call
+from cicatrix.core.plan import NOT_FAILED, Call, Plan
 from cicatrix.core.policy import Mode, RerunRequest
-from cicatrix.core.reasons import Reason
+from cicatrix.core.reasons import Reason, by_precedence
 from cicatrix.core.verdict import Verdict
 from cicatrix.flows.answer import Decided
-from cicatrix.flows.cases import move, take_over
+from cicatrix.flows.cases import move, still_held
 from cicatrix.flows.context import DEFER_LIMIT, Context
 from cicatrix.flows.intent import Turn, plan_in, with_kill_switch
 from cicatrix.flows.outcomes import record_outcomes
@@ -35,7 +35,7 @@ from cicatrix.flows.reading import (
     repository_of,
 )
 from cicatrix.flows.rerun import decide_run, ledger_size
-from cicatrix.flows.settle import act, reconcile, refuse, step_case
+from cicatrix.flows.settle import act, end_queue, reconcile, refuse, step_case
 from cicatrix.github import GitHubError
 from cicatrix.ledger import Intent, StaleEpoch, Tx
 
@@ -119,17 +119,22 @@ def send_again(ctx: Context, operation: Operation) -> OperationState:
         case = view.case_of_run(operation.host, operation.repository_id, operation.run_id)
     request = request_of(operation, case)
     reading, facts = _read(ctx, operation.owner, operation.repository, operation.run_id, operation.pull_request)
+    if (reading.identity.login, reading.identity.shared) != (operation.identity, operation.identity_shared):
+        return operation.state  # another identity's attempt could not be told as this operation's: not ours to send
     facts = read_head_again(ctx, facts)
     turn = Turn(ctx=ctx, request=request, policy=with_kill_switch(ctx, reading.policy), identity=reading.identity)
 
-    def decide(tx: Tx) -> Intent | str:
+    def decide(tx: Tx) -> Intent | str | tuple[Reason, str]:
         now = ctx.now()
         current = tx.operation(operation.id)
         if current is None or current.state is not OperationState.DEFERRED:
             return "settled meanwhile"
         plan, _ = plan_in(tx, turn, facts, excluding=operation.id)
-        if plan.call is None or facts.run.run_attempt != operation.base_attempt or not _same(plan.call, operation):
-            return "; ".join(plan.reasons) or "the plan is another one now"
+        attempt = facts.run.run_attempt
+        if attempt is not None and attempt < operation.base_attempt:
+            return "a stale read"
+        if plan.call is None or attempt != operation.base_attempt or not _same(plan.call, operation):
+            return _why_not(plan, facts, operation)
         interval = ctx.deployment.write_interval
         free_at = tx.take_pace(operation.host, operation.identity, now, interval) if interval else None
         if free_at is not None:
@@ -144,11 +149,22 @@ def send_again(ctx: Context, operation: Operation) -> OperationState:
     outcome = ctx.ledger.intend("resend", decide)
     if isinstance(outcome, Receipt):
         return act(ctx, outcome).state
-    if outcome not in {"paced", "settled meanwhile"}:
-        refuse(ctx, operation, f"not sent again: {outcome}", expected={OperationState.DEFERRED})
+    if isinstance(outcome, tuple):
+        reason, why = outcome
+        refuse(ctx, operation, f"not sent again: {why}", reason=reason, expected={OperationState.DEFERRED})
     with ctx.ledger.read() as view:
         current = view.operation(operation.id)
     return current.state if current else operation.state
+
+
+def _why_not(plan: Plan, facts: RunFacts, operation: Operation) -> tuple[Reason, str]:
+    """Why it is not sent again: somebody made the next attempt, or what the plan now says about its jobs."""
+    attempt, names = facts.run.run_attempt, {ref.name for ref in operation.named}
+    if attempt is not None and attempt > operation.base_attempt:
+        return Reason.ALREADY_RERUN_BY_OTHER, f"attempt {attempt} is there already"
+    codes = by_precedence(job.reason for job in plan.jobs if job.name in names and job.reason and not job.state)
+    told = "; ".join(plan.reasons)
+    return (codes[0], told) if codes else (Reason.GITHUB_REFUSED, f"the plan is another one now: {told}")
 
 
 def _same(call: Call, operation: Operation) -> bool:
@@ -170,6 +186,7 @@ def request_of(operation: Operation, case: Case | None) -> RerunRequest:
         mode=Mode(str(data.get("mode", Mode.FAILED_ONLY.value))),
         max_attempts=int(str(data.get("maxAttempts", 2))),
         automatic=bool(data.get("automatic", False)),
+        only_jobs=frozenset(map(str, only)) if isinstance(only := data.get("onlyJobs"), list) else None,
     )
 
 
@@ -206,21 +223,45 @@ def _follow_operation(ctx: Context, case: Case, operation: Operation) -> Case:
 
 
 def _judge(ctx: Context, case: Case, operation: Operation) -> Case:
-    now = ctx.now()
+    """The outcome of attempt N+1 once it has ended; at the deadline it is unknown, whatever kept us from reading it."""
+    late = ctx.now() - (operation.settled_at or operation.created_at) >= ctx.deployment.outcome_deadline
+    try:
+        seen = _outcomes_of(ctx, case, operation)
+    except GitHubError as trouble:
+        if not late:
+            raise
+        seen = f"attempt N+1 cannot be read: {trouble}"
+    if not isinstance(seen, str):
+        reading, facts, outcomes = seen
+        _write_outcome(ctx, case, operation, outcomes)
+        return _after_judging(ctx, _save(ctx, case, CaseState.JUDGING), reading, facts, outcomes)
+    if not late:
+        return _save(ctx, case, case.state, wake_at=ctx.now() + ctx.deployment.poll_interval, note=seen)
+    return _give_up_waiting(ctx, case, operation, seen)
+
+
+def _give_up_waiting(ctx: Context, case: Case, operation: Operation, why: str) -> Case:
+    with ctx.ledger.write("judged") as tx:
+        still_held(tx, case)
+        index = record_outcomes(tx, operation, _nothing_seen(operation), case_id=case.id)
+        if index is not None and _queued(case):
+            end_queue(tx, operation, index, Reason.OUTCOME_UNKNOWN, why)
+    return _save(ctx, _save(ctx, case, CaseState.JUDGING), CaseState.HANDED_OVER, note=why)
+
+
+def _outcomes_of(
+    ctx: Context, case: Case, operation: Operation
+) -> tuple[Reading, RunFacts, tuple[JobOutcome, ...]] | str:
+    """What became of attempt N+1 and the facts that tell it, or why nothing can be told yet."""
     run = ctx.github.run(case.owner, case.repository, case.run_id)
     wanted = operation.base_attempt + 1
     ended = run.run_attempt is not None and (run.run_attempt > wanted or (run.run_attempt == wanted and run.completed))
     if not ended:
-        if now - (operation.settled_at or operation.created_at) < ctx.deployment.outcome_deadline:
-            return _save(ctx, case, case.state, wake_at=now + ctx.deployment.poll_interval)
-        _write_outcome(ctx, case, operation, _nothing_seen(operation))
-        return _save(ctx, _save(ctx, case, CaseState.JUDGING), CaseState.HANDED_OVER, note="attempt N+1 never ended")
+        return f"attempt {wanted} has not ended"
     reading, facts = _read(ctx, case.owner, case.repository, case.run_id, case.pull_request, run=run)
     if facts.incomplete or wanted not in {a.number for a in facts.attempts}:
-        return _save(ctx, case, case.state, wake_at=now + ctx.deployment.poll_interval, note=facts.incomplete or "")
-    outcomes = judge_outcome(operation, facts.attempts, _verdicts_of(ctx, facts, wanted))
-    _write_outcome(ctx, case, operation, outcomes)
-    return _after_judging(ctx, _save(ctx, case, CaseState.JUDGING), reading, facts, outcomes)
+        return facts.incomplete or f"attempt {wanted} is not listed"
+    return reading, facts, judge_outcome(operation, facts.attempts, _verdicts_of(ctx, facts, wanted))
 
 
 def _verdicts_of(ctx: Context, facts: RunFacts, attempt: int) -> dict[str, Verdict]:
@@ -274,6 +315,7 @@ def _after_judging(
 def _go_on(ctx: Context, case: Case) -> Case:
     """Decide again: about the queued jobs of the request, or, where the lawbook acts by itself, about the run."""
     queued = _queued(case)
+    started = ledger_size(ctx)
     reading, facts = _read(ctx, case.owner, case.repository, case.run_id, case.pull_request)
     request = RerunRequest(
         request_id=str(case.data.get("requestId", "")),
@@ -283,16 +325,14 @@ def _go_on(ctx: Context, case: Case) -> Case:
         automatic=bool(case.data.get("automatic", False)),
         only_jobs=frozenset(queued) if queued else None,
     )
-    started = ledger_size(ctx)
-    decided = decide_run(ctx, request, reading, facts, started=started, continuing=True)
+    decided = decide_run(ctx, request, reading, facts, started=started, held=case)
+    if decided.operation is None:
+        state, wake_at, note = _rest(decided, facts)
+        return _save(ctx, case, state, wake_at=wake_at, note=note)
     with ctx.ledger.read() as view:
         current = view.case(case.id)
     assert current is not None
-    if decided.operation is not None:
-        return current
-    with ctx.ledger.write("case") as tx:
-        state, wake_at, note = _rest(decided, facts)
-        return move(tx, take_over(tx, current, ctx.now()), state, ctx.now(), wake_at=wake_at, note=note)
+    return current
 
 
 def _rest(decided: Decided, facts: RunFacts) -> tuple[CaseState, datetime | None, str]:
@@ -322,7 +362,7 @@ def _read(
     pull = ctx.github.pull_request(owner, repository, pull_request) if pull_request else None
     home = pull.base if pull else repository_of(ctx, owner, repository, run)
     facts = read_run(ctx, home, pull, run)
-    if pull is None and run.head_branch is not None:
+    if run.head_branch is not None:
         branch = ctx.github.runs_of_branch(owner, repository, run.workflow_id, run.head_branch)
         newer = newer_run(run, branch.items)
         facts = replace(facts, newer_run_id=newer.id if newer else None)

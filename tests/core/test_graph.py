@@ -46,15 +46,17 @@ def test_a_dependant_that_has_not_shown_yet_is_named_as_absent() -> None:
     assert along.absent == ("b (1)", "b (2)", "Ship *")
 
 
-def test_a_skipped_matrix_job_shows_unexpanded_and_counts_as_itself() -> None:
+def test_a_skipped_matrix_job_shows_unexpanded_and_runs_as_its_jobs() -> None:
     matrix = {"matrix": {"os": ["u", "w"]}}
     g = graph(
         {"a": job(), "plain": job("a", strategy=matrix), "named": job("a", name="N ${{ matrix.os }}", strategy=matrix)}
     )
     along = g.dependants(["a"], ["a", "plain", "N ${{ matrix.os }}"])
-    assert along.names == ("plain", "N ${{ matrix.os }}")
-    assert along.absent == ()
+    assert along.names == ()
+    assert along.absent == ("plain (u)", "plain (w)", "N u", "N w")
     assert not along.unknown
+    assert g.runs_as("plain") == ("plain (u)", "plain (w)")
+    assert g.runs_as("plain (u)") == ("plain (u)",)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,8 @@ def test_reusable_workflows_nest_and_their_dependants_cross_levels() -> None:
 def test_a_skipped_caller_stands_for_all_its_jobs() -> None:
     g = graph({"a": job(), "call": {"uses": "./.github/workflows/inner.yml", "needs": ["a"]}}, inner={"x": job()})
     along = g.dependants(["a"], ["a", "call"])
-    assert (along.names, along.absent, along.unknown) == (("call",), (), False)
+    assert (along.names, along.absent, along.unknown) == ((), ("call / x",), False)
+    assert g.runs_as("call") == ("call / x",)
 
 
 def test_called_files_are_found_in_other_repositories_and_relative_to_them() -> None:

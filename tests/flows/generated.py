@@ -90,7 +90,9 @@ def _work(name: str, made: Generated, chance: Random) -> JobSpec:
         outcomes = {value: _outcomes(name, made, chance) for value in values}
         dynamic = chance.random() < 0.25
         matrix = {"python": values}
-        return JobSpec(id=name, needs=needs, matrix=matrix, dynamic_matrix=dynamic, matrix_outcomes=outcomes, seconds=40)
+        return JobSpec(
+            id=name, needs=needs, matrix=matrix, dynamic_matrix=dynamic, matrix_outcomes=outcomes, seconds=40
+        )
     return JobSpec(id=name, needs=needs, outcomes=_outcomes(name, made, chance), seconds=40)
 
 

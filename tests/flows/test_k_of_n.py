@@ -84,8 +84,12 @@ def judged(stage: Stage, run: SimRun, generated: Generated, records: list[dict[s
     wrong: list[str] = []
     effects = [r for r in records if r["type"] == "effect" and r["runId"] == str(run.id)]
     for effect in effects:
-        wrong += [f"asked for {name!r}, which is broken: {effect}" for name in effect["named"] if _bad(generated, run, name)]
-        wrong += [f"ran {name!r}, which has side effects: {effect}" for name in effect["ran"] if generated.is_guarded(name)]
+        wrong += [
+            f"asked for {name!r}, which is broken: {effect}" for name in effect["named"] if _bad(generated, run, name)
+        ]
+        wrong += [
+            f"ran {name!r}, which has side effects: {effect}" for name in effect["ran"] if generated.is_guarded(name)
+        ]
         wrong += [f"ran {name!r}, which has an environment: {effect}" for name in effect["environments"]]
     with stage.ctx.ledger.read() as view:
         operations = view.operations_of_run(*stage.key(run))

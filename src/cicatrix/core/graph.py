@@ -151,6 +151,8 @@ class Graph:
             nodes = self._match(name)
             if not nodes:
                 reasons.append(f"the job {name} is not in the workflow file")
+            if self._stands_for_others(nodes):
+                continue  # skipped as a whole: when it runs, it runs under the names of its jobs
             for node in nodes:
                 listed.update(node.ids[:n] for n in range(1, len(node.ids) + 1))
             if name not in asked and any(self._within(node, reached) for node in nodes):
@@ -158,6 +160,24 @@ class Graph:
         absent = [written(node.templates[0]) for node in along if not node.shadow and not _listed(node, listed)]
         return Dependants(
             names=tuple(shown), absent=tuple(dict.fromkeys(absent)), reasons=tuple(dict.fromkeys(reasons))
+        )
+
+    def runs_as(self, shown_name: str) -> tuple[str, ...]:
+        """The names under which a shown job runs: its own, or those of the jobs that one skipped line stands for.
+
+        A skipped matrix and a skipped reusable workflow show as one line. Its own name too while its jobs are not known.
+        """
+        nodes = self._match(shown_name)
+        inner = [n for n in self.nodes if not n.shadow and any(n.ids[: len(s.ids)] == s.ids for s in nodes)]
+        if not self._stands_for_others(nodes) or any(n.doubt for n in inner):
+            return (shown_name,)
+        return tuple(dict.fromkeys(written(n.templates[0]) for n in inner))
+
+    def _stands_for_others(self, nodes: Sequence[Node]) -> bool:
+        """Whether a shown name is one line for several jobs: a skipped matrix, or a skipped reusable workflow."""
+        return bool(nodes) and all(
+            node.shadow and any(not n.shadow and n.ids[: len(node.ids)] == node.ids for n in self.nodes)
+            for node in nodes
         )
 
     def _reach(self, node: Node, reached: set[tuple[Instance, str]]) -> None:
@@ -230,7 +250,7 @@ class Graph:
 
 
 def _listed(node: Node, listed: Collection[tuple[str, ...]]) -> bool:
-    """Whether the run lists the job, or lists the skipped job that would have called it."""
+    """Whether the run lists the job, or a job of the same called workflow."""
     return any(node.ids[:n] in listed for n in range(1, len(node.ids) + 1))
 
 

@@ -160,7 +160,11 @@ def _wait_for_pace(turn: Turn, facts: RunFacts) -> None:
 
 def _operation_of_request(view: View, request: RerunRequest, facts: RunFacts) -> Operation | None:
     """An operation that an interrupted try of this very request already made on this run."""
-    mine = [op for op in view.operations_of_request(request.request_id) if op.run_id == facts.run.id]
+    mine = [
+        op
+        for op in view.operations_of_request(request.request_id)
+        if (op.host, op.run_id) == (facts.repository.host, facts.run.id)
+    ]
     return mine[0] if mine else None
 
 

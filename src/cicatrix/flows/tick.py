@@ -55,12 +55,12 @@ class Ticked:
 
 
 def tick(ctx: Context, *, limit: int = 100) -> list[Ticked]:
-    """Wake everything that is due once. GitHub being away for one case does not stop the others."""
+    """Wake everything at the context's host that is due once. GitHub being away for one case does not stop the others."""
     with ctx.ledger.read() as view:
-        operations = view.open_operations(limit)
+        operations = view.open_operations(limit, host=ctx.github.host.name)
     done = [_guarded(ctx, op) for op in operations]
     with ctx.ledger.read() as view:
-        cases = view.due_cases(ctx.now(), limit)
+        cases = view.due_cases(ctx.now(), limit, host=ctx.github.host.name)
     done += [_guarded_case(ctx, case) for case in cases]
     return [t for t in done if t is not None]
 

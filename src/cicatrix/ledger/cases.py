@@ -42,14 +42,15 @@ def of_run(connection: Connection, host: str, repository_id: str, run_id: str) -
     return rows.case(found) if found else None
 
 
-def due(connection: Connection, now: datetime, limit: int) -> tuple[Case, ...]:
-    """Open cases whose time has come and that nobody holds, longest due first."""
+def due(connection: Connection, now: datetime, limit: int, host: str | None = None) -> tuple[Case, ...]:
+    """Open cases whose time has come and that nobody holds, longest due first; of one host when it is named."""
     found = connection.execute(
         select(cases)
         .where(
             cases.c.wake_at <= now,
             cases.c.state.not_in(_ENDED),
             or_(cases.c.lease_until.is_(None), cases.c.lease_until <= now),
+            *(() if host is None else (cases.c.host == host,)),
         )
         .order_by(cases.c.wake_at, cases.c.id)
         .limit(limit)

@@ -43,9 +43,10 @@ class View:
         """Oldest first."""
         return self._operations(operations.c.request_id == request_id)
 
-    def open_operations(self, limit: int = 100) -> tuple[Operation, ...]:
-        """SENT and DEFERRED, oldest first."""
-        return self._operations(operations.c.state.in_(sorted(s.value for s in OPEN)), limit=limit)
+    def open_operations(self, limit: int = 100, *, host: str | None = None) -> tuple[Operation, ...]:
+        """SENT and DEFERRED, oldest first; of one host when it is named."""
+        here = () if host is None else (operations.c.host == host,)
+        return self._operations(operations.c.state.in_(sorted(s.value for s in OPEN)), *here, limit=limit)
 
     def indeterminate_operations(self, limit: int = 100) -> tuple[Operation, ...]:
         """Those that a person has to resolve, oldest first."""
@@ -84,9 +85,9 @@ class View:
     def case_of_run(self, host: str, repository_id: str, run_id: str) -> Case | None:
         return cases.of_run(self._connection, host, repository_id, run_id)
 
-    def due_cases(self, now: datetime, limit: int = 100) -> tuple[Case, ...]:
-        """Open cases whose time has come and that nobody holds, longest due first."""
-        return cases.due(self._connection, now, limit)
+    def due_cases(self, now: datetime, limit: int = 100, *, host: str | None = None) -> tuple[Case, ...]:
+        """Open cases whose time has come and that nobody holds, longest due first; of one host when it is named."""
+        return cases.due(self._connection, now, limit, host)
 
     def request(self, request_id: str) -> StoredRequest | None:
         return requests.stored(self._connection, request_id)

@@ -32,7 +32,10 @@ def _dependants(job: Job, question: Question) -> tuple[tuple[str, ...], str | No
             return (*found.names, *found.absent), None
         doubt = found.reasons[0]
     later = {other.name for other in question.jobs if _may_follow(other, job)}
-    return tuple(n for n in question.names if n in later and n != job.name), doubt or "no workflow file was read"
+    guessed = [n for n in question.names if n in later and n != job.name]
+    if graph is not None:
+        guessed = [name for n in guessed for name in graph.runs_as(n)]
+    return tuple(dict.fromkeys(guessed)), doubt or "no workflow file was read"
 
 
 def _may_follow(other: Job, job: Job) -> bool:

@@ -94,9 +94,7 @@ class Party:
             told.update(seen.values())
             asking = {request: process for request, process in asking.items() if seen[request] != DONE}
         assert not asking, f"round {self.rounds}: {len(asking)} callers never saw {DONE} in {waves} waves: {told}"
-        return Round(
-            effects=len(self.effects(run)), ran=self.executions(run), waves=waves, told=told
-        )
+        return Round(effects=len(self.effects(run)), ran=self.executions(run), waves=waves, told=told)
 
     def _wave(self, kind: str, pull: int, asking: dict[str, int], wave: int) -> dict[str, str]:
         """Every caller that still asks, at once; a caller's second question is a new request."""

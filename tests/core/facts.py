@@ -102,8 +102,9 @@ def facts(
     **fields: Any,
 ) -> RunFacts:
     """One run. `jobs` is one attempt, or a list of attempts; `verdicts` go by shown name (lost runner unless given)."""
-    listed = [list(jobs)] if not jobs or isinstance(jobs[0], Job) else [list(a) for a in jobs]  # type: ignore[arg-type]
-    attempts = tuple(Attempt(number=n, jobs=tuple(js)) for n, js in enumerate(listed, 1))  # type: ignore[arg-type]
+    single = [j for j in jobs if isinstance(j, Job)]
+    listed = [single] if single or not jobs else [list(a) for a in jobs if not isinstance(a, Job)]
+    attempts = tuple(Attempt(number=n, jobs=tuple(js)) for n, js in enumerate(listed, 1))
     every = [j for a in attempts for j in a.jobs]
     given = verdicts or {}
     graph = fields.pop("graph", None)

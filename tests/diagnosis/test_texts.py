@@ -100,7 +100,7 @@ NPM = (
         ("npm ci", NPM, "npm.network"),
         (
             "Install dependencies",
-            ("E: Failed to fetch http://archive.ubuntu.com/a.deb  503  Service Unavailable",),
+            ("E: Failed to fetch http://archive.distro.example/a.deb  503  Service Unavailable",),
             "apt.fetch",
         ),
         (
@@ -110,12 +110,14 @@ NPM = (
         ),
         (
             "docker pull",
-            ('Error response from daemon: Get "https://registry-1.docker.io/v2/": net/http: TLS handshake timeout',),
+            (
+                'Error response from daemon: Get "https://registry-1.images.example/v2/": net/http: TLS handshake timeout',
+            ),
             "docker.registry",
         ),
         (
             "go mod download",
-            ('go: a.example/m@v1.0.0: Get "https://proxy.golang.org/m.zip": read: connection reset by peer',),
+            ('go: a.example/m@v1.0.0: Get "https://proxy.modules.example/m.zip": read: connection reset by peer',),
             "go.module_fetch",
         ),
         (

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cicatrix.core.cases import CaseState
+from cicatrix.core.lawbook import LayerKind
 from cicatrix.core.operations import OperationState
 from cicatrix.core.policy import Mode, RerunRequest
 from cicatrix.flows.context import Context
@@ -16,6 +17,7 @@ from cicatrix.flows.rerun import rerun_failed_jobs
 from cicatrix.flows.settle import resolve
 from cicatrix.flows.tick import tick
 from cicatrix.github import GitHubError
+from cicatrix.lawbook import load
 from cicatrix.simulator import JobSpec, Outcome, SimRun
 from tests.stage import CI, Stage, always_lost, broken, codes, job_of, lawbook, lost
 
@@ -390,3 +392,46 @@ def test_a_rerun_that_a_person_found_to_have_happened_has_an_outcome(stage: Stag
     stage.tick(600)
     with stage.ctx.ledger.read() as view:
         assert [o.row.outcome for o in view.outcomes(run=stage.key(run))] == ["healed"]
+
+
+@pytest.mark.shows("RR-5", "F2", "F5")
+def test_an_effect_behind_a_person_s_attempt_stays_charged_when_its_answer_is_lost(
+    stage: Stage, app_context: Context
+) -> None:
+    run = stage.red([JobSpec(id="unit", outcomes=always_lost(), seconds=20)])
+    asked: list[int] = []
+
+    def faster() -> str | None:
+        asked.append(1)
+        if len(asked) == 2:  # the last question before the intent is committed
+            assert stage.world.human_reruns(run.id)
+            stage.world.advance(40)
+        return None
+
+    stage.world.faults.answer_502_after_effect()
+    stage.ask(ctx=replace(app_context, deployment=replace(app_context.deployment, kill_switch=faster)))
+    assert len(stage.effects) == 1
+    (operation,) = stage.operations()
+    assert operation.state is OperationState.CONFIRMED
+
+
+@pytest.mark.shows("RR-5", "F5")
+def test_a_run_that_somebody_just_rerun_is_told_with_a_time_to_ask_again(stage: Stage) -> None:
+    stage.red([FLAKY])
+    stage.world.faults.human_reruns_at_the_same_time()
+    answer = stage.ask()
+    assert codes(answer) == {"unit": "BLOCKED run_in_progress"}
+    assert "wakeAt" in answer
+
+
+@pytest.mark.shows("LG-6")
+def test_no_entry_holds_a_login_a_branch_a_log_line_or_a_path_of_somebody_s_computer(stage: Stage) -> None:
+    layer, _ = load(b"version: t.1\nattempts: {perJob: 1}\n", "/home/alice/base.yml", kind=LayerKind.DEPLOYMENT)
+    stage.deploy(base=layer)
+    stage.red([FLAKY, BROKEN])
+    stage.ask()
+    stage.tick(600)
+    with stage.ctx.ledger.read() as view:
+        told = "\n".join(entry.body for entry in view.entries())
+    for word in ("octocat", "alice", "change-1", "acme", "undeclared"):
+        assert word not in told

@@ -149,17 +149,6 @@ MUTANTS = (
         (Change("flows/outcomes.py", "if tx.outcomes(operation_id=operation.id):", "if operation.id:"),),
     ),
     Mutant(
-        "a deferred operation is refused although another worker has sent it",
-        3,
-        (
-            Change(
-                "flows/tick.py",
-                "reason=reason, expected={OperationState.DEFERRED}",
-                "reason=reason",
-            ),
-        ),
-    ),
-    Mutant(
         "a deferred operation is sent again on top of somebody else's attempt",
         3,
         (Change("flows/tick.py", "attempt != operation.base_attempt or ", ""),),

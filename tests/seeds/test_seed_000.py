@@ -20,6 +20,7 @@ from cicatrix.flows.reading import Target, read_target
 from cicatrix.flows.rerun import decide_run, ledger_size
 from cicatrix.simulator import JobSpec
 from tests.cli.desk import Desk
+from tests.judge import Judge
 from tests.seeds.conftest import red
 from tests.stage import Stage, always_lost, broken, codes, job_of, lost
 
@@ -337,3 +338,17 @@ def test_a_run_whose_jobs_cannot_be_read_is_blocked(stage: Stage) -> None:
     assert answer["decision"] == "BLOCKED"
     assert answer["reasons"][0].startswith("incomplete_data: ")
     assert stage.posts == []
+
+
+@pytest.mark.shows("IT-2")
+def test_every_exchange_of_a_story_is_judged(stage: Stage, judge: Judge) -> None:
+    """Nothing goes past the judge: as many exchanges were judged as the simulated GitHub was asked."""
+    if not judge.active:
+        pytest.skip("GitHub's description is not beside this checkout")
+    before = sum(judge.counts()[kind] for kind in ("distinct", "repeats"))
+    stage.red([JobSpec(id="unit", outcomes=lost()), JobSpec(id="green")])
+    stage.ask()
+    stage.tick()
+    calls = [c for c in stage.world.history.dump() if c["type"] == "call"]
+    assert {c["method"] for c in calls} == {"GET", "POST"}
+    assert sum(judge.counts()[kind] for kind in ("distinct", "repeats")) - before == len(calls)

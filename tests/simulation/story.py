@@ -170,29 +170,34 @@ def draw(seed: int) -> Story:
 
 
 def _waiting(story: Story) -> Story:
-    """GitHub says "not now", and two workers come back for the operation at the same time, while people rerun too."""
+    """GitHub says "not now", and two workers come back for the operation at the same time.
+
+    Either their reads do not agree, or a person has rerun the run meanwhile.
+    """
     chance = random.Random(f"waiting {story.seed}")
+    flickers = chance.random() < 0.5
     form = chance.choice(("seconds", "429", "date", "absent"))
-    values = {"form": form, "count": chance.choice((1, 2, 2, 3))}
-    pauses = tuple(chance.choice((65.0, 65.0, 130.0)) for _ in range(4))
+    first = chance.choice((65.0, 130.0)) if flickers else chance.choice((65.0, 200.0, 300.0))
+    pauses = (first, *(chance.choice((65.0, 65.0, 130.0)) for _ in range(3)))
+    asks = tuple(replace(ask, pause=0.0, run=0, dry_run=False) for ask in story.persons[0])
+    deed = Deed(
+        at=chance.choice((6.0, 6.0, 30.0)), what=chance.choice(("rerun", "rerun", "push")), run=0, login="human"
+    )
     return replace(
         story,
-        lawbook=chance.choice(LAWBOOKS[:6]),
+        lawbook=chance.choice(LAWBOOKS[:5]),
         repository_file=None,
         hidden_job=None,
-        flickers=chance.random() < 0.5,
+        runs=story.runs[:1],
+        persons=(asks,),
+        flickers=flickers,
         ticks=(pauses, pauses),
-        deaths=(*story.deaths[: len(story.persons)], chance.choice((0, 0, 20)), 0),
-        deeds=tuple(
-            Deed(
-                at=chance.choice((6.0, 30.0, 70.0)),
-                what=chance.choice(("rerun", "rerun one", "push")),
-                run=0,
-                login="human",
-            )
-            for _ in range(chance.choice((0, 1, 1)))
+        deaths=(story.deaths[0], chance.choice((0, 0, 20)), 0),
+        deeds=() if flickers else (deed,),
+        faults=(
+            FaultStory(kind="rate_limited", endpoint=RERUNS, values={"form": form, "count": chance.choice((1, 2, 3))}),
+            *story.faults[:1],
         ),
-        faults=(FaultStory(kind="rate_limited", endpoint=RERUNS, values=values), *story.faults[:1]),
         stalls=chance.choice((0.0, 0.1, 0.2)),
     )
 

@@ -165,7 +165,7 @@ class Graph:
     def runs_as(self, shown_name: str) -> tuple[str, ...]:
         """The names under which a shown job runs: its own, or those of the jobs that one skipped line stands for.
 
-        A skipped matrix and a skipped reusable workflow show as one line. Its own name too while its jobs are not known.
+        A skipped matrix and a skipped reusable workflow show as one line. Its own name while its jobs are not known.
         """
         nodes = self._match(shown_name)
         inner = [n for n in self.nodes if not n.shadow and any(n.ids[: len(s.ids)] == s.ids for s in nodes)]

@@ -79,7 +79,7 @@ def _job(tx: Tx, job: JobPlan) -> dict[str, Any]:
         "reasonCode": job.reason.value if job.reason else "",
         "reasons": [r.value for r in job.reasons],
         "attemptNumber": job.attempt_number,
-        "limits": str(job.limits),
+        "limits": tx.text(str(job.limits)),
         "maximum": job.limits.left + job.limits.used,
         "state": job.state or "",
     }

@@ -22,6 +22,8 @@ from cicatrix.github import Deferred, GitHubError, NotSent, Refused, Unanswered
 from cicatrix.ledger import Tx
 
 NOT_SENT_WAIT = timedelta(seconds=30)
+ASK_AGAIN = timedelta(seconds=30)
+"""When asking again may help where nobody knows when somebody else's attempt ends."""
 SEND_DEADLINE = timedelta(seconds=60)
 """A receipt older than this is not used any more: whoever slept on it lets the operation be planned again."""
 
@@ -251,7 +253,14 @@ def reconcile(ctx: Context, operation: Operation, *, sender: bool = False) -> Op
 
 
 def _actor_of(ctx: Context, operation: Operation, run: WorkflowRun) -> str | None:
+    """Who made the attempt that answers the operation.
+
+    A later attempt by an App of our own is this operation's too: while it is open no other one of the run can be, so a
+    person was a moment faster and ours came behind.
+    """
     wanted = operation.base_attempt + 1
+    if not operation.identity_shared and run.triggering_actor == operation.identity:
+        return operation.identity
     if run.run_attempt == wanted:
         return run.triggering_actor
     try:
@@ -282,6 +291,7 @@ def answer_of_operation(ctx: Context, facts: RunFacts, operation: Operation, *, 
     state = current.state
     if state is OperationState.REFUSED:
         override, why = _refusal(current)
+        wake_at = ctx.now() + ASK_AGAIN if override is Reason.RUN_IN_PROGRESS else None
     elif state in {OperationState.SENT, OperationState.INDETERMINATE}:
         override = Reason.OUTCOME_UNKNOWN
         why = f"operation {current.id} is {state}: GitHub's answer never came, reading it back settles it"

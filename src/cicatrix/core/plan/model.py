@@ -106,13 +106,25 @@ class Question:
         """What is left for a job, and its limits in scopes run_job and sha_job (others' reruns taken off)."""
         maximum = self.policy.maximum(self.request)
         sha_maximum = min(self.lawbook.attempts.per_job_and_sha, HARD_CAP)
-        in_run = self.usage.run_job.get(name, 0) + self.others[name]
-        on_sha = sum(1 for s in self.usage.sha_job if name == s.name or key == s.key) + self.others_on_sha[key]
+        whole = sum(n for taken, n in self.usage.run_job.items() if _covers(taken, name))
+        whole_on_sha = sum(1 for s in self.usage.sha_job if _covers(s.name, name) and key != s.key)
+        in_run = self.usage.run_job.get(name, 0) + whole + self.others[name]
+        own = sum(1 for s in self.usage.sha_job if name == s.name or key == s.key)
+        on_sha = own + whole_on_sha + self.others_on_sha[key]
         limits = self.policy.limits(self.request, in_run)
         if sha_maximum - on_sha < limits.left:
             by = "lawbook attempts.perJobAndSha"
             limits = replace(limits, used=on_sha, left=max(0, sha_maximum - on_sha), bound_by=by)
-        return limits, max(0, maximum - self.others[name]), max(0, sha_maximum - self.others_on_sha[key])
+        run_limit = max(0, maximum - whole - self.others[name])
+        return limits, run_limit, max(0, sha_maximum - whole_on_sha - self.others_on_sha[key])
+
+
+def _covers(line: str, name: str) -> bool:
+    """Whether a slot was taken for the one line that GitHub shows for a matrix or a called workflow while it is skipped.
+
+    Only where its jobs were not known then (a dynamic matrix, a file that could not be read).
+    """
+    return name.startswith((f"{line} (", f"{line} / "))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -75,7 +75,7 @@ BUILD: tuple[Rule, ...] = (
         unless=_NET,
         rank=8,
         examples=("internal/a/b_test.go:559:42: undefined: plans.Timeout",),
-        counter=('internal/a/b.go:19:2: example.org/m@v1.0.0: Get "https://proxy.golang.org/m.zip": EOF',),
+        counter=('internal/a/b.go:19:2: example.org/m@v1.0.0: Get "https://proxy.modules.example/m.zip": EOF',),
     ),
     _build(
         "compile.rust",

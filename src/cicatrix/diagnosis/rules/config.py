@@ -89,7 +89,7 @@ CONFIG: tuple[Rule, ...] = (
         r"^E: Unable to correct problems, you have held broken packages",
         rank=6,
         examples=("E: Unable to locate package libfoo-dev",),
-        counter=("E: Failed to fetch http://archive.ubuntu.com/a.deb  503",),
+        counter=("E: Failed to fetch http://archive.distro.example/a.deb  503",),
     ),
     _config(
         "deps.other",

@@ -8,15 +8,15 @@ from cicatrix.core.verdict import FailureClass, Strength
 from cicatrix.diagnosis.rule import Rule
 
 LIVING = (
-    r"(?:[a-z0-9.-]{0,60}\.)?(?:github\.com|githubusercontent\.com|ghcr\.io|gitlab\.com|bitbucket\.org|pypi\.org|"
-    r"pythonhosted\.org|npmjs\.org|yarnpkg\.com|golang\.org|googleapis\.com|crates\.io|rust-lang\.org|maven\.apache\.org|"
-    r"repo1\.maven\.org|gradle\.org|rubygems\.org|docker\.io|docker\.com|quay\.io|gcr\.io|mcr\.microsoft\.com|"
-    r"ubuntu\.com|debian\.org|alpinelinux\.org|nuget\.org|packagist\.org|nodejs\.org|anaconda\.org|dl\.google\.com|"
-    r"packages\.microsoft\.com|brew\.sh|windows\.net)"
+    r"(?:(?:[a-z0-9.-]{0,60}\.)?(?:github\.com|githubusercontent\.com|gitlab\.com|bitbucket\.org|googleapis\.com|"
+    r"windows\.net)|"
+    r"(?:registry(?:-\d)?|proxy|index|files|static|archive|security|deb|dl-cdn|repo\d|plugins|services|conda|auth)"
+    r"\.[a-z0-9-]{2,40}(?:\.[a-z0-9-]{2,40})?\.(?:org|io|com|net|example))"
 )
-"""Hosts that every CI system leans on and that are not retired: a failure to reach one of them is a passing one.
+"""Hosts that CI systems lean on and that are not retired: a failure to reach one of them is a passing one.
 
-About any other host the same words prove nothing: a host shut down years ago also fails to answer.
+The forges by name; the index and download hosts of package managers by the shape of their names. About any other host
+the same words prove nothing: a host shut down years ago also fails to answer.
 """
 
 _BROKE = (
@@ -122,7 +122,7 @@ PACKAGES: tuple[Rule, ...] = (
         rank=6,
         examples=(
             (
-                "pip._vendor.urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool(host='files.pythonhosted.org', "
+                "pip._vendor.urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool(host='files.packages.example', "
                 "port=443): Read timed out."
             ),
             "ERROR: HTTP error 503 while getting https://files.example.org/a-1.0-py3-none-any.whl",
@@ -146,7 +146,7 @@ PACKAGES: tuple[Rule, ...] = (
         ),
         rank=4,
         examples=(
-            "  Caused by: error sending request for url (https://static.crates.io/crates/a/a-1.0.crate)",
+            "  Caused by: error sending request for url (https://static.crates.example/crates/a/a-1.0.crate)",
             "  [28] Timeout was reached (download of `a v1.0.0` failed to transfer more than 10 bytes in 30s)",
         ),
         counter_examples=("error sending request for url (http://127.0.0.1:9000/health)",),
@@ -185,12 +185,12 @@ PACKAGES: tuple[Rule, ...] = (
         rank=7,
         examples=(
             (
-                'go: example.org/mod@v1.2.3: Get "https://proxy.golang.org/example.org/mod/@v/v1.2.3.zip": read tcp '
+                'go: example.org/mod@v1.2.3: Get "https://proxy.modules.example/example.org/mod/@v/v1.2.3.zip": read tcp '
                 "10.0.0.4:5277->142.250.0.1:443: read: connection reset by peer"
             ),
         ),
         counter_examples=(
-            "go: example.org/mod@v9.9.9: reading https://proxy.golang.org/example.org/mod/@v/v9.9.9.mod: 404 Not Found",
+            "go: example.org/mod@v9.9.9: reading https://proxy.modules.example/example.org/mod/@v/v9.9.9.mod: 404 Not Found",
         ),
     ),
     Rule(
@@ -204,7 +204,7 @@ PACKAGES: tuple[Rule, ...] = (
                 r"Premature end of Content|Remote host (?:closed connection|terminated the handshake))"
             ),
             r"Could not (?:GET|HEAD) 'https?://[^'\n]{1,400}'\. Received status code 50[0234]",
-            r"java\.io\.IOException: Downloading from https://services\.gradle\.org/\S{1,200} failed: timeout",
+            r"java\.io\.IOException: Downloading from https://services\.[a-z0-9.-]{3,80}/\S{1,200} failed: timeout",
         ),
         unless=(r"maven-default-http-blocker",),
         rank=7,
@@ -239,10 +239,10 @@ PACKAGES: tuple[Rule, ...] = (
         warnings=True,
         rank=6,
         examples=(
-            "E: Failed to fetch http://archive.ubuntu.com/ubuntu/pool/main/a/a_1_amd64.deb  503  Service Unavailable",
-            "WARNING: Ignoring https://dl-cdn.alpinelinux.org/alpine/v3.19/main: temporary error (try again later)",
+            "E: Failed to fetch http://archive.distro.example/ubuntu/pool/main/a/a_1_amd64.deb  503  Service Unavailable",
+            "WARNING: Ignoring https://dl-cdn.distro.example/alpine/v3.19/main: temporary error (try again later)",
         ),
-        counter_examples=("E: Failed to fetch http://archive.ubuntu.com/a_1_amd64.deb  404  Not Found",),
+        counter_examples=("E: Failed to fetch http://archive.distro.example/a_1_amd64.deb  404  Not Found",),
     ),
     Rule(
         id="docker.registry",
@@ -261,7 +261,7 @@ PACKAGES: tuple[Rule, ...] = (
         ),
         rank=7,
         examples=(
-            'Error response from daemon: Get "https://registry-1.docker.io/v2/": net/http: TLS handshake timeout',
+            'Error response from daemon: Get "https://registry-1.images.example/v2/": net/http: TLS handshake timeout',
             "toomanyrequests: You have reached your pull rate limit.",
             (
                 "#6 ERROR: failed to copy: httpReadSeeker: failed open: could not fetch content descriptor "

@@ -29,11 +29,13 @@ MUTANTS = (
         "slots are not taken",
         1,
         (Change("ledger/slots.py", "    if wanted:\n        connection.execute(_INSERT, wanted)\n", ""),),
+        hint=1,
     ),
     Mutant(
         "the bound is off by one",
         1,
         (Change("core/policy.py", "left=max(0, smallest - used)", "left=max(0, smallest + 1 - used)"),),
+        hint=8,
     ),
     Mutant(
         "slots are freed when no answer came",
@@ -45,16 +47,19 @@ MUTANTS = (
                 "refuse(ctx, operation, str(doubt))",
             ),
         ),
+        hint=13,
     ),
     Mutant(
         "dependants are not charged",
         1,
         (Change("core/plan/call.py", "dependants=tuple(refs),", "dependants=(),"),),
+        hint=1,
     ),
     Mutant(
         "wider budgets are not looked at",
         1,
-        (Change("core/plan/budgets.py", "if applies and place >= left:", "if applies and place >= left + 99:"),),
+        (Change("core/plan/budgets.py", "if place >= left:", "if place >= left + 99:"),),
+        hint=9,
     ),
     Mutant(
         "all failed jobs are rerun although one is not eligible",
@@ -66,16 +71,19 @@ MUTANTS = (
                 "if eligible:",
             ),
         ),
+        hint=46,
     ),
     Mutant(
         "dependants are not checked for side effects",
         2,
         (Change("core/plan/along.py", "for name in (item.name, *item.along):", "for name in (item.name,):"),),
+        hint=8,
     ),
     Mutant(
         "environments are not looked at",
         2,
         (Change("core/plan/along.py", 'if effects.environments == "never" and', "if False and"),),
+        hint=31,
     ),
     Mutant(
         "every failure counts as eligible",
@@ -84,11 +92,13 @@ MUTANTS = (
             Change("core/plan/jobs.py", "elif verdict.failure_class not in RETRYABLE:", "elif False:"),
             Change("core/plan/jobs.py", "elif verdict.failure_class not in question.lawbook.eligible:", "elif False:"),
         ),
+        hint=4,
     ),
     Mutant(
         "the lawbook's eligible classes are ignored",
         2,
         (Change("core/plan/jobs.py", "elif verdict.failure_class not in question.lawbook.eligible:", "elif False:"),),
+        hint=82,
     ),
     Mutant(
         "the POST leaves before the intent is committed",
@@ -104,11 +114,13 @@ MUTANTS = (
                 "    return Recorded(plan=plan, decision_id=operation.decision_id, index=0, operation=operation)",
             ),
         ),
+        hint=1,
     ),
     Mutant(
         "the intent is no entry of the ledger",
         3,
         (Change("ledger/tx.py", 'f"{operation.kind}.intended", story', 'f"{operation.kind}.planned", story'),),
+        hint=1,
     ),
     Mutant(
         "what was not answered is sent again",
@@ -120,6 +132,7 @@ MUTANTS = (
                 "except (NotSent, Deferred, Unanswered) as wait:",
             ),
         ),
+        hint=1,
     ),
     Mutant(
         "a 5xx counts as a refusal",
@@ -131,6 +144,7 @@ MUTANTS = (
                 "    if not again:\n        return _raise(Refused)",
             ),
         ),
+        hint=130,
     ),
     Mutant(
         "an operation without a verdict stays open",
@@ -142,16 +156,19 @@ MUTANTS = (
                 "    if operation.sends > 99:\n        give_up(",
             ),
         ),
+        hint=1,
     ),
     Mutant(
         "what became of a rerun is not recorded",
         3,
         (Change("flows/outcomes.py", "if tx.outcomes(operation_id=operation.id):", "if operation.id:"),),
+        hint=1,
     ),
     Mutant(
         "a deferred operation is sent again on top of somebody else's attempt",
         3,
         (Change("flows/tick.py", "attempt != operation.base_attempt or ", ""),),
+        hint=131,
     ),
     Mutant(
         "callers are told of a rerun that nothing confirmed",
@@ -163,6 +180,7 @@ MUTANTS = (
                 "elif state is OperationState.INDETERMINATE:",
             ),
         ),
+        hint=1,
     ),
     Mutant(
         "holes in what was read are overlooked",
@@ -174,6 +192,7 @@ MUTANTS = (
                 "    hole = _hole(facts) if not facts.attempts else None",
             ),
         ),
+        hint=18,
     ),
     Mutant(
         "a list with a hole counts as whole",
@@ -185,16 +204,19 @@ MUTANTS = (
                 "if total is not None and total < len(found):",
             ),
         ),
+        hint=18,
     ),
     Mutant(
         "an invalid lawbook is ignored",
         4,
         (Change("flows/policies.py", "for problem in (*deployment.base_problems, *problems)", "for problem in ()"),),
+        hint=19,
     ),
     Mutant(
         "a lawbook that says off is ignored",
         4,
         (Change("core/plan/stops.py", "if lawbook.mode is LawbookMode.OFF:", "if False:"),),
+        hint=14,
     ),
     Mutant(
         "the kill switch is ignored",
@@ -203,6 +225,7 @@ MUTANTS = (
             Change("flows/policies.py", "switch = deployment.kill_switch()", "switch = None"),
             Change("flows/intent.py", "switch = ctx.deployment.kill_switch()", "switch = None"),
         ),
+        hint=7,
     ),
     Mutant(
         "the plan throws dice",
@@ -214,6 +237,7 @@ MUTANTS = (
                 '        if item.limits.left - twins < 1 or __import__("random").random() < 0.5:',
             ),
         ),
+        hint=8,
     ),
     Mutant(
         "the plan looks at the clock",
@@ -225,6 +249,7 @@ MUTANTS = (
                 'if now - run.created_at > MAX_RUN_AGE or __import__("time").time_ns() // 1000 % 2:',
             ),
         ),
+        hint=0,
     ),
     Mutant(
         "the plan follows the order of a set",
@@ -236,6 +261,7 @@ MUTANTS = (
                 "    by = {i.name: i for i in items if i.eligible}\n    eligible = [by[name] for name in set(by)]\n",
             ),
         ),
+        hint=168,
     ),
     Mutant(
         "the plan follows the order of a dictionary",
@@ -248,5 +274,6 @@ MUTANTS = (
                 "        verdict = next(iter(every.values())) if job.id in every else None",
             ),
         ),
+        hint=8,
     ),
 )

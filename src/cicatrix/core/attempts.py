@@ -85,7 +85,7 @@ def executed_in(attempts: Sequence[Attempt], number: int) -> tuple[Job, ...]:
 
 def reruns_by_others(facts: RunFacts, operations: Iterable[Operation]) -> Counter[str]:
     """Shown job name -> executions in attempts above 1 that no operation of ours explains."""
-    ours = {op.base_attempt + 1 for op in operations if op.state in EXPLAINING}
+    ours = {op.attempt for op in operations if op.state in EXPLAINING}
     counts: Counter[str] = Counter()
     for attempt in facts.attempts:
         if attempt.number > 1 and attempt.number not in ours:

@@ -68,7 +68,7 @@ class Operation:
     """0 without a pull request."""
     head_sha: str
     base_attempt: int
-    """`run_attempt` when the intent was written; the effect is attempt `base_attempt + 1`."""
+    """`run_attempt` when the intent was written; the effect is the next attempt, unless a person was faster."""
     named: tuple[JobRef, ...]
     dependants: tuple[JobRef, ...]
     minutes: int
@@ -89,6 +89,13 @@ class Operation:
     decided_index: int | None = None
     intended_index: int | None = None
     settled_index: int | None = None
+    judged_attempt: int | None = None
+    """The attempt whose end was judged as this operation's outcome; None until then."""
+
+    @property
+    def attempt(self) -> int:
+        """The attempt that this operation made, as far as is known."""
+        return self.judged_attempt or self.base_attempt + 1
 
     @property
     def open(self) -> bool:

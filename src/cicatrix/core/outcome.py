@@ -27,13 +27,13 @@ class JobOutcome:
 
 
 def judge_outcome(
-    operation: Operation, attempts: Sequence[Attempt], verdicts: Mapping[str, Verdict]
+    operation: Operation, attempts: Sequence[Attempt], verdicts: Mapping[str, Verdict], *, attempt: int
 ) -> tuple[JobOutcome, ...]:
-    """The outcome of every job that the operation named or took along, in that order.
+    """The outcome of every job that the operation named or took along, in that order, in the attempt that it made.
 
-    A job that attempt N+1 did not execute is `unknown`, for a dependant too: nothing was seen of it.
+    A job that this attempt did not execute is `unknown`, for a dependant too: nothing was seen of it.
     """
-    ran = executed_in(attempts, operation.base_attempt + 1)
+    ran = executed_in(attempts, attempt)
     by_name: dict[str, list[Job]] = {}
     for execution in ran:
         by_name.setdefault(execution.name, []).append(execution)

@@ -104,8 +104,9 @@ def _reasons(reading: Reading, decided: Sequence[Decided], extras: Sequence[Extr
     for d in decided:
         prefix = f"run {d.facts.run.id}: " if len(decided) > 1 else ""
         own = [line for line in d.plan.reasons if line not in reading.policy.remarks]
-        if d.override:
+        if d.override:  # what was to rerun did not: its sentence would be untrue
             lines.append(f"{prefix}{d.override}: {d.override_why}")
+            own = [line for line in own if not d.plan.price or not line.endswith(d.plan.price)]
         lines += [prefix + line for line in own]
     lines += [f"{e.reason}: {e.name} ({e.why})" for e in extras]
     if not decided and not any(e.reason is Reason.NO_RUN_ID for e in extras):

@@ -290,7 +290,9 @@ def _watch_identity(tx: Tx, facts: RunFacts, identity: Identity, known: Sequence
     ours = identity.kind == "app" and run.triggering_actor == identity.login
     if not ours or run.run_attempt is None or run.run_attempt < 2:  # the first attempt is nobody's rerun
         return
-    if any(op.base_attempt + 1 == run.run_attempt and op.state is not OperationState.REFUSED for op in known):
+    explained = any(op.attempt == run.run_attempt and op.state is not OperationState.REFUSED for op in known)
+    unjudged = any(op.state is OperationState.CONFIRMED and op.judged_attempt is None for op in known)
+    if explained or unjudged:  # one that is not judged yet may have come behind a person's attempt
         return
     tx.open_conflict(
         host=facts.repository.host, repository_id=facts.repository.id, run_id=run.id, run_attempt=run.run_attempt

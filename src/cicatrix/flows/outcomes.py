@@ -10,8 +10,10 @@ from cicatrix.core.outcome import JobOutcome, judge_outcome
 from cicatrix.ledger import Tx
 
 
-def record_outcomes(tx: Tx, operation: Operation, outcomes: Sequence[JobOutcome], *, case_id: str) -> int | None:
-    """Record them once, and give the entry's index; None when the operation was judged before."""
+def record_outcomes(
+    tx: Tx, operation: Operation, outcomes: Sequence[JobOutcome], *, attempt: int, case_id: str
+) -> int | None:
+    """Record what `attempt` brought, once, and give the entry's index; None when the operation was judged before."""
     if tx.outcomes(operation_id=operation.id):
         return None
     index = tx.append(
@@ -23,7 +25,7 @@ def record_outcomes(tx: Tx, operation: Operation, outcomes: Sequence[JobOutcome]
             "repositoryId": operation.repository_id,
             "runId": operation.run_id,
             "caseId": case_id,
-            "runAttempt": operation.base_attempt + 1,
+            "runAttempt": attempt,
             "jobs": [
                 {
                     "name": o.ref.name,
@@ -49,7 +51,7 @@ def record_outcomes(tx: Tx, operation: Operation, outcomes: Sequence[JobOutcome]
                 job_name=o.ref.name,
                 job_key=o.ref.key,
                 outcome=o.outcome,
-                run_attempt=operation.base_attempt + 1,
+                run_attempt=attempt,
                 minutes=o.minutes,
                 signature_before=o.ref.signature,
                 signature_after=o.signature_after,
@@ -67,8 +69,18 @@ def record_earlier(tx: Tx, facts: RunFacts, known: Iterable[Operation]) -> None:
         return
     listed = {attempt.number for attempt in facts.attempts}
     for operation in known:
-        number = operation.base_attempt + 1
+        number = _own_attempt(operation, facts)
         over = number < facts.run.run_attempt or (number == facts.run.run_attempt and facts.run.completed)
         if operation.state is OperationState.CONFIRMED and over and number in listed:
-            outcomes = judge_outcome(operation, facts.attempts, facts.verdicts)
-            record_outcomes(tx, operation, outcomes, case_id=case.id)
+            outcomes = judge_outcome(operation, facts.attempts, facts.verdicts, attempt=number)
+            record_outcomes(tx, operation, outcomes, attempt=number, case_id=case.id)
+
+
+def _own_attempt(operation: Operation, facts: RunFacts) -> int:
+    """The attempt that an unjudged operation made, as far as the run's newest attempt tells.
+
+    With an App of our own the newest attempt bears our name, or a person was a moment faster and ours came before.
+    """
+    newest = facts.run.run_attempt
+    ours = not operation.identity_shared and facts.run.triggering_actor == operation.identity
+    return newest if ours and newest is not None and operation.judged_attempt is None else operation.attempt

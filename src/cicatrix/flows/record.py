@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
@@ -16,6 +17,10 @@ from cicatrix.ledger import Tx
 ACTION = "rerun_failed_jobs"
 ROW_DECISION = {Action.RERUN: "RERUN_TRIGGERED", Action.SKIP: "NOOP", Action.BLOCKED: "BLOCKED"}
 AUDIT_STATUS = {"NOOP": "noop", "BLOCKED": "blocked", "RERUN_TRIGGERED": "pending"}
+
+
+_FOLDERS = re.compile(r"(?<=\()(?:[A-Za-z]:)?[/\\~][^()]*[/\\]")
+"""Folders before a lawbook's file name: they are somebody's computer, and no entry holds them."""
 
 
 def stamp(moment: datetime | None) -> str | None:
@@ -79,7 +84,7 @@ def _job(tx: Tx, job: JobPlan) -> dict[str, Any]:
         "reasonCode": job.reason.value if job.reason else "",
         "reasons": [r.value for r in job.reasons],
         "attemptNumber": job.attempt_number,
-        "limits": tx.text(str(job.limits)),
+        "limits": _FOLDERS.sub("", str(job.limits)),
         "maximum": job.limits.left + job.limits.used,
         "state": job.state or "",
     }

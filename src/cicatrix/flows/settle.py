@@ -61,7 +61,7 @@ def _told(no: Refused) -> str:
 
 def _reason_of(ctx: Context, operation: Operation, no: Refused) -> Reason:
     """GitHub's 403 is ambiguous: a fresh read of the run tells whether somebody else was faster."""
-    if no.status != 403:  # noqa: PLR2004  # Forbidden
+    if no.status != 403:  # Forbidden
         return Reason.GITHUB_REFUSED
     try:
         run = ctx.github.run(operation.owner, operation.repository, operation.run_id)
@@ -144,8 +144,14 @@ def refuse(
         end_queue(tx, operation, index, reason, why)
         _audit(tx, operation, "failed", index, {"decision": "BLOCKED", "reasonCode": reason.value}, error=why)
         case = step_case(tx, operation, CaseState.DECIDING, now)
-        if case is not None:
-            move(tx, case, CaseState.HANDED_OVER, now, note=f"{reason}: {why}"[:500])
+        if case is None:
+            return
+        note = f"{reason}: {why}"[:500]
+        if reason is Reason.RUN_IN_PROGRESS:  # the case waits for the run's end and decides anew
+            data = {**case.data, "queued": []}
+            move(tx, case, CaseState.QUEUED, now, wake_at=now + ASK_AGAIN, note=note, data=data)
+        else:
+            move(tx, case, CaseState.HANDED_OVER, now, note=note)
 
 
 def defer(ctx: Context, operation: Operation, not_before: datetime, why: str) -> None:
@@ -335,10 +341,13 @@ def _stored_plan(ctx: Context, facts: RunFacts, operation: Operation) -> Plan:
 def _stored_job(told: Mapping[str, Any], job: Job, facts: RunFacts) -> JobPlan:
     code = str(told.get("reasonCode") or "")
     reason = Reason(code) if code else None
+    as_told = replace(
+        job, id=str(told.get("jobId") or job.id), conclusion=str(told.get("priorConclusion") or "") or None
+    )
     return JobPlan(
         name=job.name,
         key=str(told.get("key", "")),
-        job=job,
+        job=as_told,
         action=Action(str(told["action"])),
         reason=reason,
         reasons=tuple(Reason(r) for r in told.get("reasons", [])),

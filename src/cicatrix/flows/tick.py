@@ -37,9 +37,11 @@ from cicatrix.flows.reading import (
 from cicatrix.flows.rerun import decide_run, ledger_size
 from cicatrix.flows.settle import act, end_queue, reconcile, refuse, step_case
 from cicatrix.github import GitHubError
-from cicatrix.ledger import Intent, StaleEpoch, Tx
+from cicatrix.ledger import Intent, LedgerError, LedgerUnavailable, StaleEpoch, Tx
 
 LEASE = timedelta(minutes=2)
+LIVE_RUN_WAIT = timedelta(minutes=1)
+"""How long a case that waits for a live run sleeps between two looks at it."""
 SYSTEM = "system"
 """The principal of our own scheduler (GE-3); a person's request keeps its person through every tick."""
 
@@ -55,7 +57,7 @@ class Ticked:
 
 
 def tick(ctx: Context, *, limit: int = 100) -> list[Ticked]:
-    """Wake everything at the context's host that is due once. GitHub being away for one case does not stop the others."""
+    """Wake everything at the context's host that is due once. What goes wrong for one does not stop the others."""
     with ctx.ledger.read() as view:
         operations = view.open_operations(limit, host=ctx.github.host.name)
     done = [_guarded(ctx, op) for op in operations]
@@ -68,7 +70,9 @@ def tick(ctx: Context, *, limit: int = 100) -> list[Ticked]:
 def _guarded(ctx: Context, operation: Operation) -> Ticked | None:
     try:
         state = _tick_operation(ctx, operation)
-    except GitHubError as trouble:
+    except LedgerUnavailable:
+        raise
+    except (GitHubError, LedgerError) as trouble:
         return Ticked(run=operation.run_id, before=operation.state, after=operation.state, note=str(trouble))
     if state is operation.state:
         return None
@@ -86,6 +90,10 @@ def _guarded_case(ctx: Context, due: Case) -> Ticked | None:
         return None  # somebody else took the case over: what we know is old
     except GitHubError as trouble:
         _try_later(ctx, case, str(trouble))
+        return Ticked(run=due.run_id, before=due.state, after=due.state, note=str(trouble))
+    except LedgerUnavailable:
+        raise
+    except LedgerError as trouble:
         return Ticked(run=due.run_id, before=due.state, after=due.state, note=str(trouble))
     return Ticked(run=due.run_id, before=due.state, after=after.state, note=after.note)
 
@@ -232,8 +240,8 @@ def _judge(ctx: Context, case: Case, operation: Operation) -> Case:
             raise
         seen = f"attempt N+1 cannot be read: {trouble}"
     if not isinstance(seen, str):
-        reading, facts, outcomes = seen
-        _write_outcome(ctx, case, operation, outcomes)
+        reading, facts, attempt, outcomes = seen
+        _write_outcome(ctx, case, operation, outcomes, attempt)
         return _after_judging(ctx, _save(ctx, case, CaseState.JUDGING), reading, facts, outcomes)
     if not late:
         return _save(ctx, case, case.state, wake_at=ctx.now() + ctx.deployment.poll_interval, note=seen)
@@ -243,7 +251,8 @@ def _judge(ctx: Context, case: Case, operation: Operation) -> Case:
 def _give_up_waiting(ctx: Context, case: Case, operation: Operation, why: str) -> Case:
     with ctx.ledger.write("judged") as tx:
         still_held(tx, case)
-        index = record_outcomes(tx, operation, _nothing_seen(operation), case_id=case.id)
+        nothing = _nothing_seen(operation)
+        index = record_outcomes(tx, operation, nothing, attempt=operation.attempt, case_id=case.id)
         if index is not None and _queued(case):
             end_queue(tx, operation, index, Reason.OUTCOME_UNKNOWN, why)
     return _save(ctx, _save(ctx, case, CaseState.JUDGING), CaseState.HANDED_OVER, note=why)
@@ -251,17 +260,35 @@ def _give_up_waiting(ctx: Context, case: Case, operation: Operation, why: str) -
 
 def _outcomes_of(
     ctx: Context, case: Case, operation: Operation
-) -> tuple[Reading, RunFacts, tuple[JobOutcome, ...]] | str:
+) -> tuple[Reading, RunFacts, int, tuple[JobOutcome, ...]] | str:
     """What became of attempt N+1 and the facts that tell it, or why nothing can be told yet."""
     run = ctx.github.run(case.owner, case.repository, case.run_id)
-    wanted = operation.base_attempt + 1
+    wanted = _own_attempt(ctx, operation, run)
+    if wanted is None:
+        return f"no attempt after {operation.base_attempt} is by {operation.identity}"
     ended = run.run_attempt is not None and (run.run_attempt > wanted or (run.run_attempt == wanted and run.completed))
     if not ended:
         return f"attempt {wanted} has not ended"
     reading, facts = _read(ctx, case.owner, case.repository, case.run_id, case.pull_request, run=run)
     if facts.incomplete or wanted not in {a.number for a in facts.attempts}:
         return facts.incomplete or f"attempt {wanted} is not listed"
-    return reading, facts, judge_outcome(operation, facts.attempts, _verdicts_of(ctx, facts, wanted))
+    verdicts = _verdicts_of(ctx, facts, wanted)
+    return reading, facts, wanted, judge_outcome(operation, facts.attempts, verdicts, attempt=wanted)
+
+
+def _own_attempt(ctx: Context, operation: Operation, run: WorkflowRun) -> int | None:
+    """The attempt that the operation made: N+1, or, where our App is told apart, its first one after N.
+
+    A person's rerun may start and end between our reads and our POST: ours is then the attempt after it.
+    """
+    if operation.identity_shared or run.run_attempt is None:
+        return operation.attempt
+    for number in range(operation.base_attempt + 1, run.run_attempt + 1):
+        newest = number == run.run_attempt
+        seen = run if newest else ctx.github.run_attempt(operation.owner, operation.repository, run.id, number)
+        if seen.triggering_actor == operation.identity:
+            return number
+    return None if run.run_attempt > operation.base_attempt else operation.attempt
 
 
 def _verdicts_of(ctx: Context, facts: RunFacts, attempt: int) -> dict[str, Verdict]:
@@ -273,9 +300,11 @@ def _verdicts_of(ctx: Context, facts: RunFacts, attempt: int) -> dict[str, Verdi
     return verdicts
 
 
-def _write_outcome(ctx: Context, case: Case, operation: Operation, outcomes: tuple[JobOutcome, ...]) -> None:
+def _write_outcome(
+    ctx: Context, case: Case, operation: Operation, outcomes: tuple[JobOutcome, ...], attempt: int
+) -> None:
     with ctx.ledger.write("judged") as tx:
-        record_outcomes(tx, operation, outcomes, case_id=case.id)
+        record_outcomes(tx, operation, outcomes, attempt=attempt, case_id=case.id)
 
 
 def _nothing_seen(operation: Operation) -> tuple[JobOutcome, ...]:
@@ -316,7 +345,10 @@ def _go_on(ctx: Context, case: Case) -> Case:
     """Decide again: about the queued jobs of the request, or, where the lawbook acts by itself, about the run."""
     queued = _queued(case)
     started = ledger_size(ctx)
-    reading, facts = _read(ctx, case.owner, case.repository, case.run_id, case.pull_request)
+    run = ctx.github.run(case.owner, case.repository, case.run_id)
+    if not run.completed:
+        return _save(ctx, case, CaseState.QUEUED, wake_at=ctx.now() + LIVE_RUN_WAIT, note=f"the run is {run.status}")
+    reading, facts = _read(ctx, case.owner, case.repository, case.run_id, case.pull_request, run=run)
     request = RerunRequest(
         request_id=str(case.data.get("requestId", "")),
         principal=str(case.data.get("principal", SYSTEM)),

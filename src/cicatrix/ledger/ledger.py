@@ -109,7 +109,7 @@ class Ledger:
             raise LedgerUnavailable(
                 "The ledger cannot be written.",
                 f"{self.place} was opened for reading only.",
-                "Open it without mode=ro to act; reads and `--dry-run` work as it is.",
+                "Open it without mode=ro: requests are recorded, dry runs too. Reading commands work as it is.",
             )
         with self._writing, self._explained(), self._engine.connect() as connection:
             writer = connection.execution_options(**{WRITER: True})

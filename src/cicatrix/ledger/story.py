@@ -82,6 +82,9 @@ def rebuild(
             told = _operation(family, data, entry.index, clear)
             operations[told.id] = told
             slots[told.id] = [_slot(told, slot) for slot in data["slots"]]
+        elif data.get("operationId") in operations and event == "outcome":
+            told = replace(operations[data["operationId"]], judged_attempt=data["runAttempt"])
+            operations[told.id] = told
         elif data.get("operationId") in operations and event in {*SETTLED_BY, "resolved", "resent", "deferred"}:
             told = _moved(operations[data["operationId"]], event, data, entry, clear)
             operations[told.id] = told

@@ -179,6 +179,7 @@ operations = Table(
     Column("decided_index", Serial),
     Column("intended_index", Serial),
     Column("settled_index", Serial),
+    Column("judged_attempt", Integer),
     CheckConstraint(
         "state IN ('SENT', 'DEFERRED', 'CONFIRMED', 'REFUSED', 'INDETERMINATE')", name="ck_operations_state"
     ),

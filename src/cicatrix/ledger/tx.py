@@ -253,7 +253,10 @@ class Tx(View):
         self._connection.execute(_INSERT_AUDIT, values)
 
     def record_outcome(self, row: OutcomeRow) -> None:
-        """Insert a row of `rerun_outcomes`."""
+        """Insert a row of `rerun_outcomes`; its attempt is from now on the one that the operation made."""
+        self._connection.execute(
+            update(operations).where(operations.c.id == row.operation_id).values(judged_attempt=row.run_attempt)
+        )
         self._connection.execute(_INSERT_OUTCOME, rows.outcome_values(row) | {"created_at": self.now})
 
     # cases and requests

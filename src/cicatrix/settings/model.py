@@ -18,8 +18,8 @@ from cicatrix.core.policy import Environment
 from .hosts import HostEntry
 
 DEFAULT_API_URL = "https://api.github.com"
-SHORTEST_WINDOW = 60
-"""Seconds: a reconcile window below this is shorter than GitHub's own staleness may be."""
+SHORTEST_WINDOW = 180
+"""Seconds: a shorter reconcile window could end while a send, token included, is still on its way."""
 OFF = frozenset({"", "0", "false", "no", "off"})
 
 ENVIRONMENTS = {

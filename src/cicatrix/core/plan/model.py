@@ -120,7 +120,7 @@ class Question:
 
 
 def _covers(line: str, name: str) -> bool:
-    """Whether a slot was taken for the one line that GitHub shows for a matrix or a called workflow while it is skipped.
+    """Whether a slot was taken for the one line that GitHub shows for a skipped matrix or called workflow.
 
     Only where its jobs were not known then (a dynamic matrix, a file that could not be read).
     """

@@ -254,6 +254,7 @@ def _make_tables() -> None:
         sa.Column("decided_index", Serial, nullable=True),
         sa.Column("intended_index", Serial, nullable=True),
         sa.Column("settled_index", Serial, nullable=True),
+        sa.Column("judged_attempt", sa.Integer(), nullable=True),
         sa.CheckConstraint(
             "state IN ('SENT', 'DEFERRED', 'CONFIRMED', 'REFUSED', 'INDETERMINATE')", name="ck_operations_state"
         ),

@@ -21,7 +21,7 @@ from cicatrix.flows.context import Context
 from cicatrix.flows.reading import Target
 from cicatrix.flows.rerun import rerun_failed_jobs
 from cicatrix.flows.tick import tick
-from tests.bound.kit import TOKEN, Clock, context, deployment
+from tests.bound.kit import TOKEN, Clock, OneIdentity, context, deployment
 from tests.seed_original import SeedOriginal
 
 MOST_CALLERS = 20
@@ -36,8 +36,9 @@ def main() -> None:
         clock=clock,
         prefix=setup["name"],
         diagnoser=Diagnoser(),
-        deployment=deployment(),
+        deployment=deployment(read_repository_lawbook=False),  # every request counts: 50 callers, 100 rounds
         api_url=setup["url"],
+        client=OneIdentity,
         sleep=lambda _seconds: None,
     )
     seed = SeedOriginal(

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import httpx
 
+from cicatrix.core.facts import Identity
 from cicatrix.core.lawbook import LayerKind
 from cicatrix.diagnosis import Diagnoser
 from cicatrix.flows.context import Context, Deployment, Gather, in_turn
@@ -74,12 +75,25 @@ def ids(prefix: str) -> Callable[[], str]:
     return make
 
 
-def deployment(lawbook: str = "stopRules: {cooldownMinutes: 0}\n") -> Deployment:
+def deployment(
+    lawbook: str = "stopRules: {cooldownMinutes: 0}\n", *, read_repository_lawbook: bool = True
+) -> Deployment:
     """Write interval 0, and this text as the deployment's lawbook."""
     text = f"version: tests.1\n{lawbook}"
     layer, problems = load(text.encode(), "tests.yml", kind=LayerKind.DEPLOYMENT)
     assert layer is not None, problems
-    return Deployment(base=layer, write_interval=timedelta(0))
+    return Deployment(base=layer, write_interval=timedelta(0), read_repository_lawbook=read_repository_lawbook)
+
+
+class OneIdentity(GitHub):
+    """Asks once who we are, as a long-lived process does."""
+
+    _known: Identity | None = None
+
+    def identity(self, owner: str = "", repo: str = "") -> Identity:
+        if self._known is None:
+            self._known = super().identity(owner, repo)
+        return self._known
 
 
 def context(
@@ -92,13 +106,14 @@ def context(
     api_url: str | None = None,
     transport: httpx.BaseTransport | None = None,
     boundary: Callable[[str], None] = lambda _name: None,
+    client: type[GitHub] = GitHub,
     gather: Gather = in_turn,
     sleep: Callable[[float], None] | None = None,
 ) -> Context:
     """A context as `wiring` makes one, over real HTTP (`api_url`) or a transport, on the shared clock."""
     new_id, rest = ids(prefix), sleep or clock.advance
     host = Host() if api_url is None else Host(api_url=api_url, allow_http=True)
-    github = GitHub(
+    github = client(
         host,
         TokenCredentials(TOKEN),
         transport=transport,

@@ -21,7 +21,7 @@ def forks() -> Iterator[Forks]:
     started.close()
 
 
-@pytest.mark.shows("RR-4", "RR-5", "RR-6", "LG-2", "IT-4", "F1", "F2", "F3")
+@pytest.mark.shows("RR-4", "RR-5", "RR-6", "GE-5", "LG-2", "IT-4", "F1", "F2", "F3")
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 def test_a_crash_at_any_boundary_doubles_nothing_and_loses_nothing(story: Story, forks: Forks) -> None:
     walks: list[Walk] = []

@@ -127,7 +127,6 @@ def one_run(**more: int) -> Price:
     return Price(attempts=(1,), workflow_files=more.pop("workflow_files", 1), **more)
 
 
-@pytest.mark.shows("GE-4", "RT-1")
 @pytest.mark.parametrize(
     ("shape", "price"),
     [
@@ -155,7 +154,6 @@ def test_a_decision_costs_no_more_requests_than_the_formula(
     assert (answer["decision"] == "RERUN_TRIGGERED") is writes, answer["reasons"]
 
 
-@pytest.mark.shows("RT-1")
 def test_a_second_decision_asks_for_no_file_again(stage: Stage) -> None:
     """A file at a SHA never changes, and an unchanged lawbook is answered 304, which GitHub does not count."""
     stage.red([LINT])

@@ -7,7 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cicatrix
+
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def _state() -> int:
+    """The newest change of the product's files, in ns."""
+    return max(path.stat().st_mtime_ns for path in Path(cicatrix.__file__).parent.rglob("*.py"))
+
+
+_BEFORE = _state()
 
 
 def retell(*, first: int, seeds: int, step: int = 1, hash_seed: int | None = None) -> dict[int, str]:
@@ -25,5 +35,7 @@ def retell(*, first: int, seeds: int, step: int = 1, hash_seed: int | None = Non
         timeout=600,
         check=False,
     )
+    if _state() != _BEFORE:
+        raise RuntimeError("the product's files were changed while the stories were told; play them again")
     pairs = [line.split() for line in done.stdout.splitlines()]
     return {int(p[0]): p[1] for p in pairs if len(p) == 2 and p[0].isdigit() and len(p[1]) == 64}

@@ -110,9 +110,7 @@ NPM = (
         ),
         (
             "docker pull",
-            (
-                'Error response from daemon: Get "https://registry-1.images.example/v2/": net/http: TLS handshake timeout',
-            ),
+            ('Error response from daemon: Get "https://registry-1.images.example/v2/": TLS handshake timeout',),
             "docker.registry",
         ),
         (

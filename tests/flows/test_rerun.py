@@ -272,7 +272,7 @@ def test_the_same_request_id_gives_the_stored_answer_and_charges_nothing(stage: 
 def test_an_interrupted_request_goes_on_with_what_it_has_sent(stage: Stage) -> None:
     stage.red([FLAKY])
     stage.world.faults.garbage("GET */contents/*", count=None)
-    with pytest.raises(Exception, match="unreadable|body|JSON|answered"):
+    with pytest.raises(Exception, match=r"unreadable|body|JSON|answered"):
         stage.ask(request_id="again")
     stage.world.faults.clear()
     assert stage.ask(request_id="again")["decision"] == "RERUN_TRIGGERED"

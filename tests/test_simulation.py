@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
 from tests.simulation.play import play
-from tests.simulation.retell import retell
+from tests.simulation.retell import ROOT, retell
 
 SEEDS, CHUNK = 2_000, 50
 
@@ -42,6 +44,19 @@ def test_a_seed_tells_the_same_story_in_every_process() -> None:
     here = {seed: play(seed).digest for seed in range(720, 732)}
     assert retell(first=720, seeds=12, hash_seed=1) == here
     assert retell(first=720, seeds=12, hash_seed=4_242) == here
+
+
+def test_many_seeds_are_played_by_several_processes() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.simulation", "--seeds", "4", "--workers", "2", "--replays", "0"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 stories; 0 broken" in done.stderr
 
 
 def test_a_broken_law_is_told_with_the_command_that_replays_it() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import cicatrix
-from tests.simulation.play import Played, play
+from tests.simulation.play import Played, play, play_briefly
 from tests.simulation.retell import retell
 
 
@@ -59,7 +59,7 @@ def main() -> int:
 
 def _finds(seed: int, law: str) -> bool:
     """Whether this story, or its retelling by another process, breaks the law; then it is told."""
-    played = _slim(seed)
+    played = play_briefly(seed)
     if any(v.startswith(law) for v in played.violations):
         print(played.report(), flush=True)
         return True
@@ -82,27 +82,15 @@ def _replayed(digests: Mapping[int, str], most: int) -> int:
 
 def _all(seeds: Iterable[int], workers: int) -> Iterator[Played]:
     if workers <= 1:
-        yield from map(_slim, seeds)
+        yield from map(play_briefly, seeds)
         return
     pool = multiprocessing.get_context("spawn").Pool(workers)
-    yield from pool.imap(_slim, seeds, chunksize=20)
-    pool.close()  # not terminated: each process tidies up its folder
-    pool.join()
-
-
-def _slim(seed: int) -> Played:
-    """The story without its lines, which nobody reads."""
-    played = play(seed)
-    return Played(
-        seed=seed,
-        violations=played.violations,
-        digest=played.digest,
-        trace=(),
-        effects=played.effects,
-        posts=played.posts,
-        crashes=played.crashes,
-        states=played.states,
-    )
+    try:
+        yield from pool.imap(play_briefly, seeds, chunksize=20)
+        pool.close()  # before it is terminated: each process tidies up its folder
+        pool.join()
+    finally:
+        pool.terminate()
 
 
 def _one(seed: int, *, trace: bool) -> int:

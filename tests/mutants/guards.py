@@ -167,7 +167,7 @@ MUTANTS = (
     Mutant(
         "a deferred operation is sent again on top of somebody else's attempt",
         3,
-        (Change("flows/tick.py", "attempt != operation.base_attempt or ", ""),),
+        (Change("flows/resend.py", "attempt != operation.base_attempt or ", ""),),
         hint=131,
     ),
     Mutant(
@@ -175,7 +175,7 @@ MUTANTS = (
         3,
         (
             Change(
-                "flows/settle.py",
+                "flows/told.py",
                 "elif state in {OperationState.SENT, OperationState.INDETERMINATE}:",
                 "elif state is OperationState.INDETERMINATE:",
             ),

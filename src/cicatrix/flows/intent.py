@@ -19,7 +19,7 @@ from cicatrix.flows import record
 from cicatrix.flows.cases import move, path_to_deciding, still_held, take_over
 from cicatrix.flows.context import Context
 from cicatrix.flows.outcomes import record_earlier
-from cicatrix.flows.settle import end_queue
+from cicatrix.flows.rows import end_queue
 from cicatrix.ledger import Intent, Tx, View
 
 

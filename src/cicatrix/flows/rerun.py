@@ -18,7 +18,8 @@ from cicatrix.flows.answer import Decided, Extra, build_answer, nothing_found
 from cicatrix.flows.context import SHORT_WAIT, Context
 from cicatrix.flows.intent import Again, Recorded, Turn, plan_in, record_decision, record_refusal
 from cicatrix.flows.reading import Reading, Target, read_head_again, read_run, read_target, repository_of
-from cicatrix.flows.settle import act, answer_of_operation
+from cicatrix.flows.settle import act
+from cicatrix.flows.told import answer_of_operation
 from cicatrix.ledger import Tx, View
 
 REREADS = 3

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from cicatrix.core.attempts import RunFacts, merged_jobs
 from cicatrix.core.cases import Case, CaseState, may_follow
-from cicatrix.core.facts import Job, Receipt, WorkflowRun
-from cicatrix.core.operations import OPEN, AttemptRow, JobRef, Operation, OperationState, Verb
-from cicatrix.core.plan import JobPlan, Plan
-from cicatrix.core.policy import Limits
-from cicatrix.core.reasons import Action, Reason
+from cicatrix.core.facts import Receipt, WorkflowRun
+from cicatrix.core.operations import OPEN, Operation, OperationState, Verb
+from cicatrix.core.reasons import Reason
 from cicatrix.flows import record
-from cicatrix.flows.answer import Decided
 from cicatrix.flows.cases import move, take_over
 from cicatrix.flows.context import DEFER_LIMIT, Context
+from cicatrix.flows.rows import end_queue, settled_rows
+from cicatrix.flows.told import ASK_AGAIN, operation_now
 from cicatrix.github import Deferred, GitHubError, NotSent, Refused, Unanswered
 from cicatrix.ledger import Tx
 
 NOT_SENT_WAIT = timedelta(seconds=30)
-ASK_AGAIN = timedelta(seconds=30)
-"""When asking again may help where nobody knows when somebody else's attempt ends."""
 SEND_DEADLINE = timedelta(seconds=60)
 """A receipt older than this is not used any more: whoever slept on it lets the operation be planned again."""
 
@@ -37,7 +32,7 @@ def act(ctx: Context, receipt: Receipt) -> Operation:
     assert operation is not None
     if ctx.now() - (operation.sent_at or operation.created_at) > SEND_DEADLINE:
         defer(ctx, operation, ctx.now(), "the sender slept too long on its receipt")
-        return _current(ctx, operation.id)
+        return operation_now(ctx, operation.id)
     try:
         answer = _post(ctx, operation, receipt)
     except (NotSent, Deferred) as wait:
@@ -50,7 +45,7 @@ def act(ctx: Context, receipt: Receipt) -> Operation:
         reconcile(ctx, operation, sender=True)
     else:
         confirm(ctx, operation, answer, how="answered")
-    return _current(ctx, operation.id)
+    return operation_now(ctx, operation.id)
 
 
 def _told(no: Refused) -> str:
@@ -211,7 +206,7 @@ def resolve(ctx: Context, operation_id: str, *, happened: bool, reason: str, pri
         _audit(tx, operation, "completed" if happened else "failed", index, {"resolvedBy": principal})
         if happened:
             _await_outcome(tx, operation, ctx.now())
-    return _current(ctx, operation_id)
+    return operation_now(ctx, operation_id)
 
 
 def _await_outcome(tx: Tx, operation: Operation, now: datetime) -> None:
@@ -255,7 +250,7 @@ def reconcile(ctx: Context, operation: Operation, *, sender: bool = False) -> Op
         refuse(ctx, operation, why, reason=Reason.ALREADY_RERUN_BY_OTHER)
     else:
         confirm(ctx, operation, {"runAttempt": operation.base_attempt + 1}, how="read back")
-    return _current(ctx, operation.id).state
+    return operation_now(ctx, operation.id).state
 
 
 def _actor_of(ctx: Context, operation: Operation, run: WorkflowRun) -> str | None:
@@ -278,7 +273,7 @@ def _actor_of(ctx: Context, operation: Operation, run: WorkflowRun) -> str | Non
 def _overdue(ctx: Context, operation: Operation, why: str) -> OperationState:
     if _window_over(ctx, operation):
         give_up(ctx, operation, why)
-    return _current(ctx, operation.id).state
+    return operation_now(ctx, operation.id).state
 
 
 def _window_over(ctx: Context, operation: Operation) -> bool:
@@ -286,77 +281,6 @@ def _window_over(ctx: Context, operation: Operation) -> bool:
 
 
 # --- shared ---
-
-
-def answer_of_operation(ctx: Context, facts: RunFacts, operation: Operation, *, plan: Plan | None = None) -> Decided:
-    """What the caller is told about a decision whose call has this fate."""
-    current = _current(ctx, operation.id)
-    if plan is None:
-        plan = _stored_plan(ctx, facts, current)
-    override, why, wake_at = None, "", None
-    state = current.state
-    if state is OperationState.REFUSED:
-        override, why = _refusal(current)
-        wake_at = ctx.now() + ASK_AGAIN if override is Reason.RUN_IN_PROGRESS else None
-    elif state in {OperationState.SENT, OperationState.INDETERMINATE}:
-        override = Reason.OUTCOME_UNKNOWN
-        why = f"operation {current.id} is {state}: GitHub's answer never came, reading it back settles it"
-        wake_at = (current.sent_at or current.created_at) + ctx.deployment.reconcile_window
-    elif state is OperationState.DEFERRED:
-        override, wake_at = Reason.RUN_IN_PROGRESS, current.not_before
-        why = f"operation {current.id} waits: {current.answer or 'writes are paced'}"
-    return Decided(
-        facts=facts,
-        plan=plan,
-        decision_id=current.decision_id,
-        ledger_index=current.decided_index or 0,
-        operation=current,
-        override=override,
-        override_why=why,
-        wake_at=wake_at,
-    )
-
-
-def _refusal(operation: Operation) -> tuple[Reason, str]:
-    code, _, why = operation.answer.partition(": ")
-    known = code in {r.value for r in Reason}
-    return (Reason(code), why) if known else (Reason.GITHUB_REFUSED, operation.answer)
-
-
-def _stored_plan(ctx: Context, facts: RunFacts, operation: Operation) -> Plan:
-    """The plan of an interrupted try of the same request, as far as the ledger tells it: the jobs that it decided."""
-    with ctx.ledger.read() as view:
-        decided = view.decision(operation.decision_id) or {}
-    jobs = {j.id: j for j in merged_jobs(facts.attempts)}
-    names = {j.name: j for j in merged_jobs(facts.attempts)}
-    plans = []
-    for told in decided.get("jobs", []):
-        job = jobs.get(str(told.get("jobId"))) or names.get(str(told.get("name")))
-        if job is not None:
-            plans.append(_stored_job(told, job, facts))
-    reasons = tuple(line for line in str(decided.get("reasons", "")).splitlines() if line)
-    return Plan(run_id=operation.run_id, decision=str(decided.get("decision", "")), reasons=reasons, jobs=tuple(plans))
-
-
-def _stored_job(told: Mapping[str, Any], job: Job, facts: RunFacts) -> JobPlan:
-    code = str(told.get("reasonCode") or "")
-    reason = Reason(code) if code else None
-    as_told = replace(
-        job, id=str(told.get("jobId") or job.id), conclusion=str(told.get("priorConclusion") or "") or None
-    )
-    return JobPlan(
-        name=job.name,
-        key=str(told.get("key", "")),
-        job=as_told,
-        action=Action(str(told["action"])),
-        reason=reason,
-        reasons=tuple(Reason(r) for r in told.get("reasons", [])),
-        why={reason: str(told.get("why", ""))} if reason else {},
-        verdict=facts.verdicts.get(job.id),
-        limits=Limits(asked=0, registry=None, lawbook=0, used=0, left=0, bound_by=str(told.get("limits", ""))),
-        attempt_number=int(told.get("attemptNumber") or 0),
-        state=str(told.get("state") or "") or None,
-    )
 
 
 def step_case(
@@ -369,86 +293,9 @@ def step_case(
     return move(tx, take_over(tx, case, now), state, now, wake_at=wake_at, note=note)
 
 
-def end_queue(tx: Tx, operation: Operation, index: int, reason: Reason, why: str) -> None:
-    """A BLOCKED row for each job that the operation's decision left queued: its turn will not come any more."""
-    decided = tx.decision(operation.decision_id) or {}
-    refs = [
-        JobRef(name=str(job["name"]), key=str(job["key"]), job_id=job["jobId"], signature=job.get("signature") or None)
-        for job in decided.get("jobs", [])
-        if job.get("state") == "queued"
-    ]
-    rows = settled_rows(tx, operation, operation.state, index, decision="BLOCKED", reason=reason, error=why, refs=refs)
-    tx.record_attempts(replace(row, operation_id=None, operation_state=None) for row in rows)
-
-
-def settled_rows(
-    tx: Tx,
-    operation: Operation,
-    state: OperationState,
-    index: int,
-    *,
-    decision: str,
-    reason: Reason | None = None,
-    response: Mapping[str, object] | None = None,
-    error: str | None = None,
-    refs: Sequence[JobRef] | None = None,
-) -> list[AttemptRow]:
-    """The rows of the jobs that the operation named (or of `refs`), from the decision as it was recorded."""
-    decided = tx.decision(operation.decision_id) or {}
-    jobs = {(j.get("jobId"), j.get("name")): j for j in decided.get("jobs", [])}
-    triggered = decision == "RERUN_TRIGGERED"
-    rows = []
-    for ref in operation.named if refs is None else refs:
-        job = jobs.get((ref.job_id, ref.name), {})
-        code = reason.value if reason else job.get("reasonCode") or None
-        rows.append(
-            AttemptRow(
-                resource_owner=operation.owner,
-                resource_repo=operation.repository,
-                pr_number=operation.pull_request,
-                workflow_run_id=operation.run_id,
-                job_name=ref.name,
-                attempt_number=int(job.get("attemptNumber") or 0) if triggered else 0,
-                request_id=operation.request_id,
-                decision=decision,
-                reason_code=code,
-                reasons=tuple(x for x in (code, error) if x),
-                prior_conclusion=job.get("priorConclusion") or None,
-                failure_class=job.get("failureClass"),
-                lawbook_hash=str(decided.get("lawbookHash", "")),
-                max_attempts_limit=int(job.get("maximum") or 2),
-                github_response=response,
-                github_error=error,
-                host=operation.host,
-                repository_id=operation.repository_id,
-                workflow_id=str(decided.get("workflowId", "")),
-                job_id=ref.job_id,
-                job_key=ref.key,
-                head_sha=operation.head_sha,
-                run_attempt_before=operation.base_attempt,
-                run_attempt_after=operation.base_attempt + 1 if triggered else None,
-                triggering_actor=str(decided.get("triggeringActorId") or "") or None,
-                operation_id=operation.id,
-                operation_state=state.value,
-                rule_id=job.get("rule") or None,
-                decision_id=operation.decision_id,
-                ledger_index=index,
-                signature=ref.signature,
-            )
-        )
-    return rows
-
-
 def _audit(
     tx: Tx, operation: Operation, status: str, index: int, result: dict[str, Any], *, error: str | None = None
 ) -> None:
     tx.record_audit(
         record.operation_audit_row(operation, status=status, index=index, now=tx.now, result=result, error=error)
     )
-
-
-def _current(ctx: Context, operation_id: str) -> Operation:
-    with ctx.ledger.read() as view:
-        operation = view.operation(operation_id)
-    assert operation is not None
-    return operation

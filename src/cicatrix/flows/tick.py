@@ -6,38 +6,34 @@ Every step is short, idempotent and serial for its case. What matters is what is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cicatrix.core.attempts import RunFacts, executed_in, is_dependant_failure
 from cicatrix.core.cases import ENDED, Case, CaseState
-from cicatrix.core.facts import Receipt, WorkflowRun
+from cicatrix.core.facts import WorkflowRun
 from cicatrix.core.lawbook import Mode as LawbookMode
 from cicatrix.core.operations import Operation, OperationState
 from cicatrix.core.outcome import FAILED_OTHER, FAILED_SAME, HEALED, UNKNOWN, JobOutcome, judge_outcome
-from cicatrix.core.plan import NOT_FAILED, Call, Plan
+from cicatrix.core.plan import NOT_FAILED
 from cicatrix.core.policy import Mode, RerunRequest
-from cicatrix.core.reasons import Reason, by_precedence
+from cicatrix.core.reasons import Reason
 from cicatrix.core.verdict import Verdict
 from cicatrix.flows.answer import Decided
 from cicatrix.flows.cases import move, still_held
-from cicatrix.flows.context import DEFER_LIMIT, Context
-from cicatrix.flows.intent import Turn, plan_in, with_kill_switch
+from cicatrix.flows.context import Context
+from cicatrix.flows.fresh import read_fresh
 from cicatrix.flows.outcomes import record_outcomes
-from cicatrix.flows.policies import read_policy
 from cicatrix.flows.reading import (
     Reading,
-    Target,
     diagnose_job,
-    newer_run,
-    read_head_again,
-    read_run,
-    repository_of,
 )
 from cicatrix.flows.rerun import decide_run, ledger_size
-from cicatrix.flows.settle import act, end_queue, reconcile, refuse, step_case
+from cicatrix.flows.resend import send_again
+from cicatrix.flows.rows import end_queue
+from cicatrix.flows.settle import reconcile
 from cicatrix.github import GitHubError
-from cicatrix.ledger import Intent, LedgerError, LedgerUnavailable, StaleEpoch, Tx
+from cicatrix.ledger import LedgerError, LedgerUnavailable, StaleEpoch
 
 LEASE = timedelta(minutes=2)
 LIVE_RUN_WAIT = timedelta(minutes=1)
@@ -118,86 +114,6 @@ def _tick_operation(ctx: Context, operation: Operation) -> OperationState:
     return operation.state
 
 
-def send_again(ctx: Context, operation: Operation) -> OperationState:
-    """A DEFERRED operation: read and plan again, then SENT with a new receipt, or REFUSED when the plan now says no."""
-    if ctx.now() - operation.created_at >= DEFER_LIMIT:
-        refuse(ctx, operation, "GitHub asked to wait for more than 1 h", expected={OperationState.DEFERRED})
-        return OperationState.REFUSED
-    with ctx.ledger.read() as view:
-        case = view.case_of_run(operation.host, operation.repository_id, operation.run_id)
-    request = request_of(operation, case)
-    reading, facts = _read(ctx, operation.owner, operation.repository, operation.run_id, operation.pull_request)
-    if (reading.identity.login, reading.identity.shared) != (operation.identity, operation.identity_shared):
-        return operation.state  # another identity's attempt could not be told as this operation's: not ours to send
-    facts = read_head_again(ctx, facts)
-    turn = Turn(ctx=ctx, request=request, policy=with_kill_switch(ctx, reading.policy), identity=reading.identity)
-
-    def decide(tx: Tx) -> Intent | str | tuple[Reason, str]:
-        now = ctx.now()
-        current = tx.operation(operation.id)
-        if current is None or current.state is not OperationState.DEFERRED:
-            return "settled meanwhile"
-        plan, _ = plan_in(tx, turn, facts, excluding=operation.id)
-        attempt = facts.run.run_attempt
-        if attempt is not None and attempt < operation.base_attempt:
-            return "a stale read"
-        if plan.call is None or attempt != operation.base_attempt or not _same(plan.call, operation):
-            return _why_not(plan, facts, operation)
-        interval = ctx.deployment.write_interval
-        free_at = tx.take_pace(operation.host, operation.identity, now, interval) if interval else None
-        if free_at is not None:
-            return "paced"
-        sent = tx.record_resent(operation.id)
-        assert sent is not None
-        assert sent.intended_index is not None
-        step_case(tx, sent, CaseState.DECIDING, now)
-        step_case(tx, sent, CaseState.ACTING, now, wake_at=now + ctx.deployment.reconcile_window)
-        return Intent(operation_id=sent.id, ledger_index=sent.intended_index, send=sent.sends)
-
-    outcome = ctx.ledger.intend("resend", decide)
-    if isinstance(outcome, Receipt):
-        return act(ctx, outcome).state
-    if isinstance(outcome, tuple):
-        reason, why = outcome
-        refuse(ctx, operation, f"not sent again: {why}", reason=reason, expected={OperationState.DEFERRED})
-    with ctx.ledger.read() as view:
-        current = view.operation(operation.id)
-    return current.state if current else operation.state
-
-
-def _why_not(plan: Plan, facts: RunFacts, operation: Operation) -> tuple[Reason, str]:
-    """Why it is not sent again: somebody made the next attempt, or what the plan now says about its jobs."""
-    attempt, names = facts.run.run_attempt, {ref.name for ref in operation.named}
-    if attempt is not None and attempt > operation.base_attempt:
-        return Reason.ALREADY_RERUN_BY_OTHER, f"attempt {attempt} is there already"
-    codes = by_precedence(job.reason for job in plan.jobs if job.name in names and job.reason and not job.state)
-    told = "; ".join(plan.reasons)
-    return (codes[0], told) if codes else (Reason.GITHUB_REFUSED, f"the plan is another one now: {told}")
-
-
-def _same(call: Call, operation: Operation) -> bool:
-    """Whether the call would do what the operation's slots were taken for: the same jobs, with the same dependants."""
-    return (
-        call.verb is operation.verb
-        and call.target_job_id == operation.target_job_id
-        and {r.name for r in call.named} == {r.name for r in operation.named}
-        and {r.name for r in call.dependants} == {r.name for r in operation.dependants}
-    )
-
-
-def request_of(operation: Operation, case: Case | None) -> RerunRequest:
-    """The request that made the operation, as its case remembers it."""
-    data: Mapping[str, object] = case.data if case else {}
-    return RerunRequest(
-        request_id=operation.request_id,
-        principal=operation.principal,
-        mode=Mode(str(data.get("mode", Mode.FAILED_ONLY.value))),
-        max_attempts=int(str(data.get("maxAttempts", 2))),
-        automatic=bool(data.get("automatic", False)),
-        only_jobs=frozenset(map(str, only)) if isinstance(only := data.get("onlyJobs"), list) else None,
-    )
-
-
 # --- cases ---
 
 
@@ -269,7 +185,7 @@ def _outcomes_of(
     ended = run.run_attempt is not None and (run.run_attempt > wanted or (run.run_attempt == wanted and run.completed))
     if not ended:
         return f"attempt {wanted} has not ended"
-    reading, facts = _read(ctx, case.owner, case.repository, case.run_id, case.pull_request, run=run)
+    reading, facts = read_fresh(ctx, case.owner, case.repository, case.run_id, case.pull_request, run=run)
     if facts.incomplete or wanted not in {a.number for a in facts.attempts}:
         return facts.incomplete or f"attempt {wanted} is not listed"
     verdicts = _verdicts_of(ctx, facts, wanted)
@@ -348,7 +264,7 @@ def _go_on(ctx: Context, case: Case) -> Case:
     run = ctx.github.run(case.owner, case.repository, case.run_id)
     if not run.completed:
         return _save(ctx, case, CaseState.QUEUED, wake_at=ctx.now() + LIVE_RUN_WAIT, note=f"the run is {run.status}")
-    reading, facts = _read(ctx, case.owner, case.repository, case.run_id, case.pull_request, run=run)
+    reading, facts = read_fresh(ctx, case.owner, case.repository, case.run_id, case.pull_request, run=run)
     request = RerunRequest(
         request_id=str(case.data.get("requestId", "")),
         principal=str(case.data.get("principal", SYSTEM)),
@@ -382,26 +298,6 @@ def _rest(decided: Decided, facts: RunFacts) -> tuple[CaseState, datetime | None
 def _queued(case: Case) -> list[str]:
     queued = case.data.get("queued", [])
     return [str(name) for name in queued] if isinstance(queued, list) else []
-
-
-def _read(
-    ctx: Context, owner: str, repository: str, run_id: str, pull_request: int, *, run: WorkflowRun | None = None
-) -> tuple[Reading, RunFacts]:
-    """Policy, identity and fresh facts of one run."""
-    policy = read_policy(ctx, owner, repository)
-    identity = ctx.github.identity(owner, repository)
-    run = run or ctx.github.run(owner, repository, run_id)
-    pull = ctx.github.pull_request(owner, repository, pull_request) if pull_request else None
-    home = pull.base if pull else repository_of(ctx, owner, repository, run)
-    facts = read_run(ctx, home, pull, run)
-    if run.head_branch is not None:
-        branch = ctx.github.runs_of_branch(owner, repository, run.workflow_id, run.head_branch)
-        newer = newer_run(run, branch.items)
-        facts = replace(facts, newer_run_id=newer.id if newer else None)
-    target = Target(owner=owner, repository=repository, pull_request=pull_request or None, run_id=run_id)
-    return Reading(
-        target=target, policy=policy, identity=identity, repository=home, pull_request=pull, runs=(facts,)
-    ), facts
 
 
 def _save(

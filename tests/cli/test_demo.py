@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cicatrix.cli import demo
+from cicatrix.cli import demo, demo_stage, demo_world
 from cicatrix.cli.screen import Screen
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -120,7 +120,7 @@ def test_a_pipe_gets_plain_text_of_sane_width_and_no_noise(piped: Piped) -> None
     assert piped.err == ""
     assert "\x1b" not in piped.out
     assert "Traceback" not in piped.out
-    assert max(map(len, piped.out.splitlines())) <= demo.WIDEST
+    assert max(map(len, piped.out.splitlines())) <= demo_stage.WIDEST
     assert not [line for line in piped.out.splitlines() if line != line.rstrip()]
 
 
@@ -157,7 +157,7 @@ def test_a_scene_that_comes_out_otherwise_is_named_and_ends_with_exit_1(
     piped: Piped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(piped.cache))
-    by_number = {red.number: red for red in demo.RED}
+    by_number = {red.number: red for red in demo_world.RED}
     wrong = [
         replace(by_number[101], outcomes={"unit": "failed_same"}),
         replace(by_number[103], decisions={"pytest": "RERUN flaky_probable"}),
@@ -167,7 +167,7 @@ def test_a_scene_that_comes_out_otherwise_is_named_and_ends_with_exit_1(
     told = err.getvalue()
     assert "decisions of #103: told was {'pytest': 'RERUN flaky_probable'}, it came out as {'pytest': 'SKIP" in told
     assert "outcomes of #101: told was {'unit': 'failed_same'}, it came out as {'unit': 'healed'}" in told
-    assert told.splitlines()[-3] == demo.DIFFERENT
+    assert told.splitlines()[-3] == demo_stage.DIFFERENT
     assert "everything came out as told" not in out.getvalue()
 
 

@@ -106,7 +106,10 @@ def kinds_in_code() -> Iterator[str]:
     yield from (f"rerun.{event}" for event in (*SETTLED_BY, "intended", "resent", "deferred", "resolved"))
     for path in sorted((ROOT / "src" / "cicatrix").rglob("*.py")):
         for node in ast.walk(ast.parse(text(path))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "append":
+            if isinstance(node, ast.Call) and "append" in {
+                getattr(node.func, "attr", ""),
+                getattr(node.func, "id", ""),
+            }:
                 first = node.args[0] if node.args else None
                 if isinstance(first, ast.Constant) and re.fullmatch(r"[a-z_]+\.[a-z_]+", str(first.value)):
                     yield str(first.value)

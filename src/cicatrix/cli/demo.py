@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import itertools
 import json
-import shutil
 import sys
 import tempfile
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,158 +21,16 @@ from rich.text import Text
 from cicatrix import wiring
 from cicatrix.core.merkle import Tree, leaf_hash
 from cicatrix.core.operations import OperationState
-from cicatrix.core.policy import RerunRequest
-from cicatrix.core.verdict import StepKind
-from cicatrix.diagnosis.steps import step_kind
 from cicatrix.flows.context import Context
-from cicatrix.flows.explain import tell_answer
-from cicatrix.flows.reading import Target
-from cicatrix.flows.rerun import rerun_failed_jobs
-from cicatrix.flows.tick import tick
 from cicatrix.ledger import export_lines
 from cicatrix.ledger.verify import Verification, read_head, render, verify
 from cicatrix.settings import HostEntry, Settings, load
-from cicatrix.simulator import JobSpec, Outcome, SimRun, World
-from cicatrix.simulator.logs import log_text
 from cicatrix.simulator.server import serve
 
-from .errors import Code, Stop
+from .demo_stage import ACTIONS, OUTCOMES, Walk, along, epilogue, evidence, stands_in_log
+from .demo_world import RED, STORM, STUBBORN, TOKEN, UNLUCKY, Red
+from .errors import Code
 from .screen import Screen
-
-OWNER, REPOSITORY = "acme", "shop"
-TOKEN = "demo-token"  # noqa: S105 -- the simulated GitHub's own, worth nothing anywhere
-START = datetime(2026, 11, 21, 9, tzinfo=UTC)
-WIDEST = 100
-TEN_MINUTES = 600.0
-DIFFERENT = "The demo came out otherwise than told."
-REPORT = "Report it with what stands above and the output of `cicatrix --version`."
-
-# --- what is red ----------------------------------------------------------------------------------------------------
-
-NPM_RESET = """\
-npm http fetch GET 200 https://registry.example.com/express 212ms
-npm http fetch GET 200 https://registry.example.com/debug 187ms
-npm ERR! code ECONNRESET
-npm ERR! syscall read
-npm ERR! network request to https://registry.example.com/left-pad failed, reason: read ECONNRESET
-npm ERR! network The registry closed the connection while a tarball was on its way."""
-
-PYTEST_FAILURE = """\
-collected 48 items
-tests/test_basket.py .............................F                      [ 62%]
-tests/test_random_network.py ..................                           [100%]
-    def test_total_counts_the_discount_once(basket):
->       assert basket.total == 1800
-E       assert 1620 == 1800
-FAILED tests/test_basket.py::test_total_counts_the_discount_once - assert 1620 == 1800
-1 failed, 47 passed in 3.07s"""
-
-COMPILE_ERROR = """\
-cc -O2 -Wall -Wextra -c src/retry.c -o build/retry.o
-cc -O2 -Wall -Wextra -c src/timeout.c -o build/timeout.o
-src/timeout.c: In function 'wait_for_network':
-src/timeout.c:41:19: error: 'timeout' undeclared (first use in this function)
-   41 |     return poll_until(timeout);
-make: *** [Makefile:18: build/timeout.o] Error 1"""
-
-PULL_TIMEOUT = """\
-16: Pulling from library/postgres
-7cf63256a31a: Pulling fs layer
-7cf63256a31a: Retrying in 2 seconds
-Error response from daemon: Get "https://registry.example.com/v2/": net/http: TLS handshake timeout"""
-
-TYPE_ERROR = """\
-src/basket.ts(88,17): error TS2345: Argument of type 'string' is not assignable to parameter of type 'Money'.
-Found 1 error in src/basket.ts:88"""
-
-CHECKOUT, INSTALL, PULL, BUILD, TEST = (
-    "Run actions/checkout@v4", "Install dependencies", "Pull images", "Run build", "Run tests"
-)  # fmt: skip
-
-
-def fails(log: str, step: str) -> Outcome:
-    return Outcome.failure(log, step=step)
-
-
-LOST, PASSES = Outcome.lost_runner(), Outcome.success()
-RESET = fails(NPM_RESET, INSTALL)
-
-
-def job(name: str, seconds: float, *outcomes: Outcome, second: str = INSTALL, third: str = BUILD) -> JobSpec:
-    return JobSpec(id=name, seconds=seconds, steps=(CHECKOUT, second, third), outcomes=outcomes)
-
-
-@dataclass(frozen=True, slots=True)
-class Red:
-    """A pull request of the first scene, and what is expected of it."""
-
-    number: int
-    story: str
-    jobs: Sequence[JobSpec]
-    decisions: Mapping[str, str]
-    """Job -> action and reason code."""
-    outcomes: Mapping[str, str] = field(default_factory=dict)
-    case: str = ""
-
-
-RERUN, ALONE, HEALED = "RERUN infra_transient", "SKIP not_eligible", "healed"
-HALF_AND_HALF = (
-    job("integration", 200, fails(PULL_TIMEOUT, PULL), PASSES, second=PULL, third=TEST),
-    job("typecheck", 45, fails(TYPE_ERROR, BUILD)),
-    JobSpec(id="gate", needs=("integration", "typecheck"), always=True, seconds=10),
-)
-RED = (
-    Red(
-        101,
-        "the runner went away",
-        [job("unit", 240, LOST, PASSES, third=TEST)],
-        {"unit": RERUN},
-        {"unit": HEALED},
-        "closed",
-    ),
-    Red(
-        102,
-        "the package registry hung up",
-        [job("build", 170, RESET, PASSES)],
-        {"build": RERUN},
-        {"build": HEALED},
-        "closed",
-    ),
-    Red(
-        103,
-        "a test failed, and nothing proves it flaky",
-        [job("pytest", 90, fails(PYTEST_FAILURE, TEST), third=TEST)],
-        {"pytest": ALONE},
-    ),
-    Red(
-        104,
-        'a compile error with the word "timeout" in it',
-        [job("compile", 50, fails(COMPILE_ERROR, BUILD))],
-        {"compile": ALONE},
-    ),
-    Red(
-        105,
-        "half and half: a flake, a type error, and a gate that waits for both",
-        HALF_AND_HALF,
-        {"integration": RERUN, "typecheck": ALONE, "gate": "SKIP dependant_failure"},
-        {"integration": HEALED, "gate": "failed_again"},
-        "handed over",
-    ),
-)
-STUBBORN = 106
-UNLUCKY = [job("soak", 180, LOST, RESET, LOST)]
-
-ACTIONS = {"RERUN": ("↻ rerun", "green"), "SKIP": ("○ left alone", ""), "BLOCKED": ("■ blocked", "yellow")}
-OUTCOMES = {
-    "healed": ("✓ healed", "green"),
-    "failed_same": ("✗ failed the same way", "yellow"),
-    "failed_other": ("✗ failed another way", "yellow"),
-    "failed_again": ("✗ failed again", "yellow"),
-    "cancelled": ("○ cancelled", ""),
-    "unknown": ("○ unknown", ""),
-}
-
-# --- the walk -------------------------------------------------------------------------------------------------------
 
 
 def run(screen: Screen | None = None, red: Sequence[Red] = RED) -> Code:
@@ -214,116 +68,6 @@ def settings_for(api_url: str, folder: Path) -> Settings:
     return load({"github_api_url": api_url, "hosts": (host,), "database_url": database}, environ={})
 
 
-@dataclass(slots=True, kw_only=True)
-class Walk:
-    """The stage: a world, a screen, and what came out otherwise than told."""
-
-    screen: Screen
-    red: Sequence[Red]
-    world: World = field(default_factory=lambda: World(now=START, seed=1))
-    runs: dict[int, SimRun] = field(default_factory=dict)
-    expected: int = 0
-    differs: list[str] = field(default_factory=list)
-    asked: int = 0
-
-    def __post_init__(self) -> None:
-        self.world.token(TOKEN, login="octocat", kind="user")
-
-    @property
-    def width(self) -> int:
-        """Columns to fill: the terminal's, within reason; the widest in pipes."""
-        return max(60, min(WIDEST, shutil.get_terminal_size().columns)) if self.screen.on_terminal else WIDEST
-
-    def expect(self, what: str, found: object, wanted: object) -> None:
-        self.expected += 1
-        if found != wanted:
-            self.differs.append(f"{what}: told was {wanted!r}, it came out as {found!r}")
-
-    # what is printed
-
-    def prologue(self) -> None:
-        self.screen.show(Text("Cicatrix: reruns what deserves it, within bounds that hold, and records why", "bold"))
-        self.prose(
-            "Everything here is real but GitHub and the clock: a simulated GitHub answers over HTTP on this machine, "
-            "and its minutes pass in milliseconds. No token is used and nothing leaves this machine."
-        )
-
-    def scene(self, number: int, title: str, why: str) -> None:
-        self.screen.line()
-        self.screen.show(Text(f"{number}. {title}", "bold"))
-        self.prose(why)
-        self.screen.line()
-
-    def prose(self, text: str, indent: str = "") -> None:
-        for line in textwrap.wrap(text, self.width - 1, initial_indent=indent, subsequent_indent=indent):
-            self.screen.line(line)
-
-    def row(self, cells: Sequence[tuple[str, int]], style: str = "", styled: int = -1) -> None:
-        """Cells padded to their widths; the cell number `styled` bears the style, or the whole row does."""
-        text = Text("  ", no_wrap=True)
-        for place, (cell, size) in enumerate(cells):
-            text.append(f"{cell:<{size}}", style if styled in {-1, place} else "")
-            text.append("  ")
-        text.rstrip()
-        self.screen.show(text)
-
-    def cells(self, columns: Sequence[tuple[str, int]], cells: Sequence[str], style: str, styled: int) -> None:
-        """A row of a table; its cells may be a stranger's text."""
-        self.row([(self.screen.safe(c), size) for c, (_, size) in zip(cells, columns, strict=True)], style, styled)
-
-    def head(self, *names: tuple[str, int]) -> None:
-        self.row(names, "bold")
-        self.row([("─" * size, size) for _, size in names], "dim")
-
-    def note(self, text: str, *, indent: int = 4, style: str = "dim") -> None:
-        """A line under a row. `text` may be a stranger's: it is cleaned, and is never markup."""
-        pad = " " * indent
-        for line in textwrap.wrap(self.screen.safe(text), self.width - 1, initial_indent=pad, subsequent_indent=pad):
-            self.screen.show(Text(line, style))
-
-    # what people do
-
-    def opens(self, number: int, jobs: Sequence[JobSpec]) -> None:
-        """A pull request whose workflow just ended, at one minute's distance from the one before."""
-        repo = self.world.repository(f"{OWNER}/{REPOSITORY}")
-        path = f".github/workflows/ci-{number}.yml"
-        repo.workflow(path, jobs)
-        pull = repo.pull_request(number, head_branch=f"change-{number}")
-        self.runs[number] = repo.run(path, pull_request=pull, finished=True)
-        self.world.advance(60)
-
-    def ask(self, ctx: Context, number: int, *, who: str = "octocat", most: int = 2) -> dict[str, Any]:
-        """What `cicatrix rerun` does; the one run of its answer, as `explain` tells it."""
-        self.asked += 1
-        target = Target(owner=OWNER, repository=REPOSITORY, pull_request=number, run_id=str(self.runs[number].id))
-        request = RerunRequest(request_id=f"request-{self.asked}", principal=f"cli:{who}", max_attempts=most)
-        answer = rerun_failed_jobs(ctx, target, request).answer
-        told = tell_answer(ctx, target, answer)
-        if not told:
-            raise Stop(DIFFERENT, f"#{number} got no decision: {'; '.join(answer['reasons'])}.", REPORT)
-        return {**told[0], "operationId": answer.get("operationId")}
-
-    def tick(self, ctx: Context, seconds: float = TEN_MINUTES) -> None:
-        """Time passes, then whatever is due is woken until nothing is."""
-        self.world.advance(seconds)
-        for _ in range(10):
-            if not tick(ctx):
-                return
-
-    def key(self, ctx: Context, number: int) -> tuple[str, str, str]:
-        state = self.runs[number].state
-        return ctx.github.host.name, str(state.repository_id), str(state.id)
-
-    def effects(self, number: int | None = None) -> int:
-        """Reruns that really happened because of our calls, counted by the simulated GitHub."""
-        wanted = None if number is None else str(self.runs[number].id)
-        return sum(
-            1
-            for e in self.world.history.effects
-            if e["call"] and e["kind"].startswith("rerun") and wanted in {None, e["runId"]}
-        )
-
-
 # --- 1: five pull requests --------------------------------------------------------------------------------------------
 
 JOBS = (("job", 14), ("decision", 12), ("class", 15), ("reason", 17), ("reruns", 6))
@@ -346,9 +90,9 @@ def five_pull_requests(walk: Walk, ctx: Context) -> None:
         for found in jobs:
             _show_job(walk, found)
             if (found["evidence"] or {}).get("line"):
-                walk.expect(f"evidence of {found['jobName']}", _stands_in_log(walk.runs[red.number], found), True)
+                walk.expect(f"evidence of {found['jobName']}", stands_in_log(walk.runs[red.number], found), True)
         if told["price"]:
-            walk.note(f"price: {told['price']}{_along(ctx, told['operationId'])}")
+            walk.note(f"price: {told['price']}{along(ctx, told['operationId'])}")
         walk.screen.line()
         decisions = {j["jobName"]: f"{j['action']} {j['reasonCode']}" for j in jobs}
         walk.expect(f"decisions of #{red.number}", decisions, dict(red.decisions))
@@ -365,35 +109,8 @@ def _show_job(walk: Walk, told: Mapping[str, Any]) -> None:
     word, style = ACTIONS[told["action"]]
     attempt = f"{told['attempt']['number']} of {told['attempt']['of']}"
     walk.cells(JOBS, (told["jobName"], word, told["failureClass"] or "-", told["reasonCode"], attempt), style, 1)
-    for line in _evidence(told):
+    for line in evidence(told):
         walk.note(line, style="")
-
-
-def _evidence(told: Mapping[str, Any]) -> Iterator[str]:
-    found = told["evidence"] or {}
-    step, kind = found.get("step", ""), step_kind(found.get("step"))
-    if found.get("line"):
-        yield f'line {found["lineNumber"]} in step "{step}": {found["line"]} [{found["rule"]}]'
-        if told["action"] == "RERUN" and kind is not None and kind is not StepKind.TEST:
-            yield f"second signal: the step is of kind {kind}, so it talks to a network and not to the code"
-    elif found.get("stage") == "facts":
-        yield f'fact of the job, no log needed: {found["rule"]} while step "{step}" was under way'
-    else:
-        yield "; ".join(reason["why"] for reason in told["reasons"] if reason["why"])
-
-
-def _stands_in_log(run: SimRun, told: Mapping[str, Any]) -> bool:
-    """Whether the evidence line is the line of that number in the log that the simulated GitHub serves."""
-    found = told["evidence"]
-    lines = log_text(run.job(told["jobName"], 1)).decode().splitlines()
-    return bool(lines[found["lineNumber"] - 1].endswith(found["line"]))
-
-
-def _along(ctx: Context, operation_id: str | None) -> str:
-    with ctx.ledger.read() as view:
-        operation = view.operation(operation_id) if operation_id else None
-    names = ", ".join(ref.name for ref in operation.dependants) if operation else ""
-    return f"; {names} runs along and is charged too" if names else ""
 
 
 # --- 2: outcomes ------------------------------------------------------------------------------------------------------
@@ -445,27 +162,6 @@ def _fate(walk: Walk, ctx: Context, number: int) -> tuple[list[tuple[str, str, i
 # --- 3: the bound -----------------------------------------------------------------------------------------------------
 
 ASKS = (("ask", 3), ("time", 5), ("who", 7), ("asked", 5), ("decision", 9), ("reason", 21), ("effects", 7))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """One request of the third scene: who, with what limit, after how long, and what is to come of it."""
-
-    who: str
-    most: int = 2
-    wait: float = TEN_MINUTES
-    decision: str
-    effects: int
-
-
-STORM = (
-    Ask(who="octocat", wait=0, decision="RERUN infra_transient", effects=1),
-    Ask(who="octocat", wait=0, decision="BLOCKED run_in_progress", effects=1),
-    Ask(who="octocat", decision="RERUN infra_transient", effects=2),
-    Ask(who="octocat", decision="BLOCKED max_attempts_exceeded", effects=2),
-    Ask(who="hubot", decision="BLOCKED max_attempts_exceeded", effects=2),
-    Ask(who="octocat", most=5, decision="BLOCKED max_attempts_exceeded", effects=2),
-)
 
 
 def the_bound(walk: Walk, ctx: Context) -> None:
@@ -593,42 +289,6 @@ def _self_consistent(export: Path) -> bool:
     lines = export.read_text(encoding="utf-8").splitlines(keepends=True)
     last = json.loads(lines[-1])
     return verify(lines, read_head(json.dumps({"size": len(lines), "root": last["rootAfter"]}))).ok
-
-
-# --- the end ----------------------------------------------------------------------------------------------------------
-
-NEXT = (
-    ("cicatrix explain max_attempts_exceeded", "what a reason code means, and what would change it"),
-    ("cicatrix simulate", "a simulated GitHub of your own, to try every command on"),
-    (
-        "cicatrix explain OWNER/REPO#123",
-        "a red pull request of yours, with GITHUB_TOKEN set: why and why not, read only",
-    ),
-)
-
-
-def epilogue(walk: Walk) -> Code:
-    screen = walk.screen
-    calls = len(walk.world.history.calls)
-    screen.line()
-    screen.show(Text("What is left of it", "bold"))
-    walk.prose(
-        f"{calls} HTTP requests went to the simulated GitHub. The ledger, its export and its head lay in a temporary "
-        "folder, which is deleted now. Your own ledger was not touched."
-    )
-    screen.line()
-    screen.show(Text("Three commands to try next", "bold"))
-    for command, what in NEXT:
-        screen.line(f"  {command}")
-        walk.note(what, indent=6)
-    screen.line()
-    if not walk.differs:
-        screen.line(f"✓ everything came out as told: {walk.expected} of {walk.expected} expectations")
-        return Code.DONE
-    for line in walk.differs:
-        screen.say(line)
-    screen.fail(DIFFERENT, f"{len(walk.differs)} of {walk.expected} expectations differ.", REPORT)
-    return Code.ERROR
 
 
 if __name__ == "__main__":

@@ -12,15 +12,12 @@ from sqlalchemy.exc import IntegrityError
 from cicatrix.core.cases import Case
 from cicatrix.core.operations import AttemptRow, AuditRow, Operation, OperationState, OutcomeRow
 
-from . import cases, entries, requests, rows, slots, story
+from . import cases, entries, requests, rows, slots, stops, story
 from .errors import OpenOperation
 from .requests import StoredRequest
-from .stops import DEPLOYMENT, ORGANISATION, REPOSITORY
 from .tables import (
     flags,
-    identity_conflicts,
     job_rerun_attempts,
-    kill_switches,
     operations,
     pacing,
     rerun_outcomes,
@@ -301,84 +298,48 @@ class Tx(View):
 
         `scope` is `deployment`, `organisation` (`target` = owner id) or `repository` (`target` = repository id).
         """
-        _check_scope(scope, host, target)
-        told = self._redact(reason)
-        index = self.append("kill_switch.set", self._switch(scope, host, target, told, principal))
-        self._remove_switch(scope, host, target)
-        self._connection.execute(
-            insert(kill_switches).values(
-                scope=scope,
-                host=host,
-                target=target,
-                reason=told,
-                set_by=principal,
-                set_at=self.now,
-                ledger_index=index,
-            )
+        return stops.set_switch(
+            self._connection,
+            stops.scope_key(scope, host, target),
+            self._redact(reason),
+            principal,
+            self.now,
+            append=self.append,
+            text=self.text,
         )
-        return index
 
     def lift_kill_switch(
         self, scope: str, reason: str, principal: str, *, host: str = "", target: str = ""
     ) -> int | None:
         """Allow writes in a scope again, with entry `kill_switch.lifted`; None when it was not set."""
-        _check_scope(scope, host, target)
-        if not self._remove_switch(scope, host, target):
-            return None
-        return self.append("kill_switch.lifted", self._switch(scope, host, target, self._redact(reason), principal))
+        return stops.lift_switch(
+            self._connection,
+            stops.scope_key(scope, host, target),
+            reason,
+            principal,
+            append=self.append,
+            text=self.text,
+            redact=self._redact,
+        )
 
     def open_conflict(self, host: str, repository_id: str, run_id: str, run_attempt: int) -> str | None:
         """Record an attempt by our App that no operation explains, with entry `identity.conflict`; the conflict's id.
 
         None when this attempt was recorded before, resolved or not.
         """
-        c = identity_conflicts.c
-        known = self._connection.execute(
-            select(c.id).where(
-                c.host == host, c.repository_id == repository_id, c.run_id == run_id, c.run_attempt == run_attempt
-            )
-        ).first()
-        if known is not None:
-            return None
-        conflict_id = self._new_id()
-        where: dict[str, object] = {"host": host, "repositoryId": repository_id, "runId": run_id}
-        index = self.append("identity.conflict", {"conflictId": conflict_id, "runAttempt": run_attempt, **where})
-        self._connection.execute(
-            insert(identity_conflicts).values(
-                id=conflict_id,
-                host=host,
-                repository_id=repository_id,
-                run_id=run_id,
-                run_attempt=run_attempt,
-                opened_at=self.now,
-                opened_index=index,
-            )
+        return stops.open_conflict(
+            self._connection,
+            (host, repository_id, run_id, run_attempt),
+            self.now,
+            append=self.append,
+            new_id=self._new_id,
         )
-        return conflict_id
 
     def resolve_conflict(self, conflict_id: str, reason: str, principal: str) -> int | None:
         """End a conflict, with entry `identity.resolved`; its index, or None when it is not open."""
-        c = identity_conflicts.c
-        found = self._connection.execute(
-            select(identity_conflicts).where(c.id == conflict_id, c.resolved_at.is_(None))
-        ).first()
-        if found is None:
-            return None
-        index = self.append(
-            "identity.resolved",
-            {
-                "conflictId": conflict_id,
-                "host": found.host,
-                "repositoryId": found.repository_id,
-                "runId": found.run_id,
-                "reason": self.text(reason),
-                "principal": self.text(principal),
-            },
+        return stops.resolve_conflict(
+            self._connection, conflict_id, reason, principal, self.now, append=self.append, text=self.text
         )
-        self._connection.execute(
-            update(identity_conflicts).where(c.id == conflict_id).values(resolved_at=self.now, resolved_index=index)
-        )
-        return index
 
     def _about(
         self,
@@ -403,33 +364,5 @@ class Tx(View):
             data["notBefore"] = story.moment_text(not_before)
         return data
 
-    def _switch(self, scope: str, host: str, target: str, reason: str, principal: str) -> dict[str, object]:
-        return {
-            "scope": scope,
-            "host": host,
-            "target": target,
-            "reason": self.text(reason),
-            "principal": self.text(principal),
-        }
-
-    def _remove_switch(self, scope: str, host: str, target: str) -> bool:
-        c = kill_switches.c
-        done = self._connection.execute(
-            delete(kill_switches).where(c.scope == scope, c.host == host, c.target == target)
-        )
-        return done.rowcount == 1
-
     def _redacted(self, text: str | None) -> str | None:
         return None if text is None else self._redact(text)
-
-
-def _check_scope(scope: str, host: str, target: str) -> None:
-    if scope == DEPLOYMENT:
-        complete = host == "" and target == ""
-    else:
-        complete = scope in (ORGANISATION, REPOSITORY) and host != "" and target != ""
-    if not complete:
-        raise ValueError(
-            f"kill switch scope {scope!r} with host {host!r} and target {target!r}: write `deployment` with neither, "
-            "or `organisation` or `repository` with both"
-        )

@@ -17,6 +17,10 @@ from sqlalchemy.exc import DBAPIError
 class LedgerError(Exception):
     """The ledger said no. `what` went wrong, `why`, and what to do `next`."""
 
+    def __reduce__(self) -> tuple[type[LedgerError], tuple[str, str, str]]:
+        """As its three lines, so that it crosses from one process to another whole."""
+        return type(self), (self.what, self.why, self.next)
+
     def __init__(self, what: str, why: str, next_step: str) -> None:
         super().__init__(f"{what}\n{why}\n{next_step}")
         self.what = what

@@ -277,6 +277,7 @@ def test_a_spent_bound_is_told_before_an_unchanged_signal_or_a_cooldown(used: di
     plan = decide(facts(UNIT), used=held)
     assert codes(plan) == {"unit": f"BLOCKED {code}"}
     assert {Reason.NO_SIGNAL_CHANGE, Reason.COOLDOWN_ACTIVE} <= set(plan.jobs[0].reasons)
+    assert plan.wake_at is None, "waiting would not help"
 
 
 @pytest.mark.shows("RR-9", "A11", "F5")

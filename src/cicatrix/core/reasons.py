@@ -312,13 +312,13 @@ PAGES: dict[Reason, Page] = {
         BLOCKED,
         "The job, or one that would run along with it, deploys, releases, publishes or migrates.",
         "The job named in the message; GitHub reruns dependants too, also those that were skipped so far.",
-        "Naming the job in `sideEffects.allow` of the organisation's lawbook.",
+        "Naming the job that the message names in `sideEffects.allow` of the organisation's lawbook.",
     ),
     Reason.ENVIRONMENT_JOB: Page(
         BLOCKED,
         "The job, or one that would run along with it, uses a deployment environment.",
         "`environment:` in the workflow file.",
-        "Naming the job in `sideEffects.allow` of the organisation's lawbook.",
+        "Naming the job that the message names in `sideEffects.allow` of the organisation's lawbook.",
     ),
     Reason.DEPENDANTS_UNKNOWN: Page(
         BLOCKED,

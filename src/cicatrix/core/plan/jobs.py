@@ -92,8 +92,8 @@ def _terminal_cause(verdict: Verdict | None) -> str | None:
 
 
 def cooldown_end(items: Sequence[Item], question: Question) -> datetime | None:
-    """When the last cooldown of the items ends."""
+    """When the last cooldown ends of the items that nothing else holds: only then does waiting help."""
     cooldown = timedelta(minutes=question.lawbook.stop_rules.cooldown_minutes)
     last = question.usage.last_rerun
-    ends = [last[i.key] + cooldown for i in items if Reason.COOLDOWN_ACTIVE in i.why and i.key in last]
+    ends = [last[i.key] + cooldown for i in items if set(i.why) == {Reason.COOLDOWN_ACTIVE} and i.key in last]
     return max(ends, default=None)

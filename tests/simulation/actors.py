@@ -57,7 +57,12 @@ def _actor(
     """An actor with a process of its own unless it shares one; after its death an heir with a new process goes on."""
 
     def live() -> None:
-        play(shared or stage.process())
+        try:
+            ctx = shared or stage.process()
+        except LedgerUnavailable:  # a full disk does not let a new process in: it says so and ends
+            stage.baton.trace.raw(f"{name}: LedgerUnavailable")
+            return
+        play(ctx)
 
     def heir() -> Actor:
         return _actor(stage, f"{name}'", play, 0)

@@ -137,7 +137,7 @@ def _thrown(stage: Stage) -> tuple[datetime, datetime] | None:
 
 
 def _by_the_product(stage: Stage) -> tuple[str, str]:
-    with stage.shared.ledger.read() as view:
+    with stage.process(full_disk=False).ledger.read() as view:
         head = read_head(view.head().as_json())
         entries = list(view.entries())
         result = verify(export_lines(entries), head)

@@ -167,11 +167,14 @@ class Stage:
         self._ids += 1
         return f"id-{self._ids}"
 
-    def process(self) -> Context:
-        """A context of its own: own connections to the ledger's file, own client, nothing remembered."""
+    def process(self, *, full_disk: bool = True) -> Context:
+        """A context of its own: own connections to the ledger's file, own client, nothing remembered.
+
+        Where the story's disk is full it is so for this process too, unless `full_disk` is False.
+        """
         story = self.story
         options = "?synchronous=off&busy_timeout=1"
-        if story.ledger_pages is not None and self.quiet_from is None:
+        if full_disk and story.ledger_pages is not None and self.quiet_from is None:
             options += f"&max_page_count={_template().stat().st_size // 4096 + story.ledger_pages}"
         ledger = Ledger.open(f"{self.path}{options}", now=self._now, new_id=self.new_id, boundary=self._commit)
         self._open.append(ledger)

@@ -15,6 +15,7 @@ WORKERS ?= 2
 .DEFAULT_GOAL := all
 
 all: $(VENV)/.runtime ## set up; the command is then at .venv/bin/cicatrix
+	@echo "ready: $(BIN)/cicatrix"
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort

@@ -92,10 +92,11 @@ LATER_REASONS = frozenset({Reason.APPROVAL_REQUIRED, Reason.NO_RUNNER_FOR_LABELS
 EXIT_CODES: Mapping[Code, str] = {
     Code.DONE: "Done, or nothing to do. With `--wait`: healed.",
     Code.ERROR: "An error; three lines on standard error say what, why and what to do next. With `--wait`: failed "
-    "again.",
+    "again. `doctor` found any other error.",
     Code.USAGE: "The command cannot be understood.",
     Code.BLOCKED: "Decided, and something forbids the rerun; the reason code says what. With `--wait`: not accepted.",
-    Code.AUTHENTICATION: "GitHub refuses the credentials, or they lack a permission.",
+    Code.AUTHENTICATION: "GitHub refuses the credentials, or they lack a permission; `doctor` too, without a token or "
+    "with a refused one.",
     Code.VERIFICATION: "`ledger verify` found a bad entry, a cut tail or a wrong root.",
     Code.PENDING: "Not known yet: GitHub's answer never came, or it asked to wait. `cicatrix tick` goes on.",
     Code.INTERRUPTED: "Ctrl-C. What was sent stays recorded.",

@@ -166,7 +166,7 @@ def ledger_missing(settings: Settings) -> bool:
 
 def _ledger_url(settings: Settings, *, making: bool) -> tuple[str, bool]:
     """The ledger's address, and whether its file is missing. The default one is made when it is to be written."""
-    if settings.server is not None and settings.database_url is None:
+    if settings.server is not None:
         raise SettingsError(
             "CICATRIX_SERVER is set, and there is no service yet.",
             "The service comes with part 2 of Cicatrix.",

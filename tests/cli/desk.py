@@ -109,6 +109,21 @@ class Desk:
         )
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
+    def terminal(
+        self, *arguments: str, columns: int = 80, variables: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
+        """One command in a process of its own, on a pseudo-terminal of so many columns: exit code, what is on it."""
+        primary, secondary = os.openpty()
+        environ = {**os.environ, "TERM": "dumb", "COLUMNS": str(columns), **(variables or {})}
+        command = [sys.executable, "-m", "cicatrix", *arguments]
+        with subprocess.Popen(command, stdout=secondary, stderr=subprocess.DEVNULL, env=environ) as child:
+            os.close(secondary)
+            seen = b""
+            while chunk := _read(primary):
+                seen += chunk
+        os.close(primary)
+        return child.returncode, seen.decode().replace("\r\n", "\n")
+
     def red(self, number: int = 1, *, log: str = RESET, job: str = "test", step: str = "Install dependencies") -> int:
         """A pull request of acme/shop whose one job failed with this log; its run's id."""
         repo = self.world.repository("acme/shop")
@@ -125,3 +140,10 @@ class Desk:
     @property
     def writes(self) -> list[dict[str, Any]]:
         return [call for call in self.world.history.calls if call["method"] != "GET"]
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:  # how Linux says that the other side of a pseudo-terminal is closed
+        return b""

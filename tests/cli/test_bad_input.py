@@ -36,7 +36,14 @@ def test_an_unknown_repository(desk: Desk) -> None:
 
 def test_an_unknown_pull_request(desk: Desk) -> None:
     desk.red()
-    refused(desk, desk.cicatrix("rerun", "acme/shop#2"), 1, "404")
+    missing = "acme/shop has no pull request 2"
+    refused(desk, desk.cicatrix("rerun", "acme/shop#2"), 1, missing, "may not see it", "404")
+    refused(desk, desk.cicatrix("explain", "acme/shop#2"), 1, missing)
+
+
+def test_an_unknown_run(desk: Desk) -> None:
+    desk.red()
+    refused(desk, desk.cicatrix("rerun", "acme/shop#1", "--run-id", "77"), 1, "acme/shop has no run 77", "404")
 
 
 def test_no_token(desk: Desk) -> None:
@@ -85,7 +92,24 @@ def test_checking_a_bad_lawbook_names_every_problem(bare: Desk) -> None:
     ended = bare.cicatrix("lawbook", "check", file, "-o", "table")
     assert ended.code == 1
     assert [line.split()[0] for line in ended.out.splitlines()] == [f"{file}:1:1", f"{file}:3:3", f"{file}:4:1"]
-    assert ended.three_lines[1].startswith(f"{file}:1:1 mode")
+    assert ended.three_lines[0] == f"The lawbook {file} is not valid: 3 problems."
+    assert "1:1" not in ended.err, "standard output names the first problem, once"
+    assert bare.cicatrix("lawbook", "check", file).three_lines[1].startswith(f"{file}:1:1 mode")
+    shown = bare.cicatrix("lawbook", "show", file).three_lines[1]
+    assert shown.startswith(f"{file}:1:1 mode")
+    assert shown.endswith("(and 2 more)")
+
+
+def test_several_lawbooks_are_all_checked(bare: Desk) -> None:
+    bad, good, gone = (bare.folder / name for name in ("bad.yml", "good.yml", "gone.yml"))
+    bad.write_text("mode: sometimes\n")
+    good.write_text("version: x.1\nmode: act\n")
+    ended = bare.cicatrix("lawbook", "check", gone, bad, good, "-o", "table")
+    assert ended.code == 1
+    assert f"{bad}:1:1 mode" in ended.out
+    assert f"✓ {good} is valid" in ended.out
+    assert any(line.startswith("! ") and "mode" in line for line in ended.out.splitlines())
+    assert "No such file" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -140,11 +164,22 @@ def test_a_lawbook_that_is_not_there(bare: Desk) -> None:
         ["operation", "resolve", "x", "--as", "perhaps", "--reason", "r"],
         ["operation", "resolve", "x", "--as", "happened", "--reason", " "],
         ["nonsense"],
-        [],
+        ["rerun", "acme/shop#1", "--json", "-o", "table"],
+        ["ledger", "show", "0", "--json", "-o", "table"],
+        ["rerun", "acme/shop#1", "--wait", "--dry-run"],
+        ["rerun", "acme/shop#1", "--timeout", "5"],
+        ["ledger", "list", "--run-id", "abc"],
     ],
 )
 def test_usage(bare: Desk, arguments: list[str]) -> None:
     refused(bare, bare.cicatrix(*arguments), 2)
+
+
+@pytest.mark.parametrize("arguments", [[], ["ledger"], ["-v"]])
+def test_nothing_asked_for_shows_what_there_is(bare: Desk, arguments: list[str]) -> None:
+    ended = bare.cicatrix(*arguments)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith("Usage: cicatrix")
 
 
 def test_a_run_of_another_pull_request(desk: Desk) -> None:
@@ -304,7 +339,6 @@ def test_github_out_of_reach(bare: Desk) -> None:
 )
 def test_a_setting_that_cannot_be_used(bare: Desk, name: str, value: str) -> None:
     bare.set(**{name: value}, **({"GITHUB_TOKEN": None} if name == "GITHUB_TOKEN_FILE" else {}))
-    bare.set(**({"CICATRIX_DATABASE_URL": None} if name == "CICATRIX_SERVER" else {}))
     ended = bare.cicatrix("rerun", "acme/shop#1")
     refused(bare, ended, 1)
     assert "user:secret" not in ended.err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -83,6 +83,50 @@ def test_a_dry_run_sends_nothing(desk: Desk) -> None:
     desk.red()
     ended = desk.cicatrix("rerun", "acme/shop#1", "--dry-run")
     assert (ended.code, ended.json["dryRun"], desk.writes) == (0, True, [])
+
+
+def test_a_dry_run_says_what_it_would_do_in_one_voice(desk: Desk) -> None:
+    desk.red()
+    out = desk.cicatrix("rerun", "acme/shop#1", "--dry-run", "-o", "table").out
+    assert "↻ would rerun\n" in out
+    assert "nothing to do" not in out
+    assert "next " not in out
+    story = desk.cicatrix("explain", "acme/shop#1", "-o", "table").out
+    assert "dry run, would rerun for" in story
+    assert "NOOP" not in story
+
+
+@pytest.mark.parametrize(("permissions", "code"), [({"actions": "read"}, 4), ({"actions": "write"}, 0)])
+def test_a_token_without_the_permission_to_rerun_ends_with_4(
+    desk: Desk, permissions: dict[str, str], code: int
+) -> None:
+    desk.red()
+    reads = {"checks": "read", "contents": "read", "metadata": "read", "pull_requests": "read"}
+    desk.world.token("github_pat_narrownarrownarrow", login="octocat", permissions={**reads, **permissions})
+    desk.set(GITHUB_TOKEN="github_pat_narrownarrownarrow")
+    ended = desk.cicatrix("rerun", "acme/shop#1", "--request-id", "r-1")
+    assert (ended.code, len(desk.effects)) == (code, 0 if code else 1)
+    assert desk.cicatrix("rerun", "acme/shop#1", "--request-id", "r-1").code == code, "the stored answer says it too"
+
+
+def test_a_rerun_that_was_sent_says_what_comes_next(desk: Desk) -> None:
+    desk.red()
+    out = desk.cicatrix("rerun", "acme/shop#1", "-o", "table").out
+    assert out.splitlines()[-1] == "next   cicatrix tick reads what became of it (or use --wait)"
+    assert "awaits end of attempt 2, or its deadline" in desk.cicatrix("explain", "acme/shop#1", "-o", "table").out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT to one process is POSIX")
+def test_ctrl_c_while_waiting_says_that_all_is_recorded(desk: Desk) -> None:
+    desk.red()
+    command = [sys.executable, "-m", "cicatrix", "rerun", "acme/shop#1", "--wait"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stderr is not None
+        assert "awaits end of attempt 2" in child.stderr.readline()
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=30)
+    assert (child.returncode, err.splitlines()) == (130, ["recorded; cicatrix tick goes on"])
+    assert json.loads(out)["decision"] == "RERUN_TRIGGERED"
 
 
 @pytest.mark.shows("RR-13")
@@ -223,23 +267,32 @@ def test_a_terminal_gets_the_table_and_colours_unless_told_otherwise(
     desk: Desk, variables: dict[str, str], colored: bool
 ) -> None:
     desk.red()
-    primary, secondary = os.openpty()
-    command = [sys.executable, "-m", "cicatrix", "rerun", "acme/shop#1", "--dry-run"]
-    with subprocess.Popen(
-        command, stdout=secondary, stderr=subprocess.DEVNULL, env={**os.environ, **variables}
-    ) as child:
-        os.close(secondary)
-        seen = b""
-        while chunk := _read(primary):
-            seen += chunk
-    os.close(primary)
-    assert child.returncode == 0
-    assert "would rerun" in seen.decode()
-    assert (b"\x1b[" in seen) is colored
+    code, seen = desk.terminal("rerun", "acme/shop#1", "--dry-run", columns=120, variables=variables)
+    assert code == 0
+    assert "would rerun" in seen
+    assert ("\x1b[" in seen) is colored
 
 
-def _read(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, 65536)
-    except OSError:  # how Linux says that the other side of a pseudo-terminal is closed
-        return b""
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+def test_eighty_columns_are_enough(desk: Desk) -> None:
+    desk.red()
+    code, seen = desk.terminal("rerun", "acme/shop#1", "--max-attempts", "1")
+    assert code == 0
+    shown = [line.rstrip() for line in seen.splitlines()]
+    bound = shown.index("  bound  asked 1 · registry - · lawbook 2 · used 0 · left 1")
+    assert shown[bound + 1].startswith("         bound by ")
+    _, story = desk.terminal("explain", "acme/shop#1")
+    lines = story.splitlines()
+    case = next(place for place, line in enumerate(lines) if line.startswith("  case   "))
+    assert lines[case + 1].startswith("         ")
+    for command in (["operation", "list", "--all"], ["ledger", "list"], ["config", "show"], ["doctor"]):
+        code, seen = desk.terminal(*command)
+        assert code == 0, command
+        assert max(map(len, seen.splitlines())) <= 80, command
+    _, seen = desk.terminal("ledger", "list")
+    entry = desk.cicatrix("ledger", "list", "--limit", "1").json[0]
+    day, clock = entry["at"][:10], entry["at"][11:19]
+    assert (seen.count(day), clock in seen) == (1, True)
+    operation = desk.cicatrix("operation", "list", "--all").json[0]
+    _, seen = desk.terminal("operation", "list", "--all")
+    assert f"{operation['operationId']}  CONFIRMED" in seen.splitlines()

@@ -56,7 +56,7 @@ def test_the_doctor_names_one_remedy_for_each_trouble(desk: Desk) -> None:
     )
     ended = desk.cicatrix("doctor")
     found = items(ended)
-    assert ended.code == 1
+    assert ended.code == 4, "a refused token comes before the other errors"
     assert (found["lawbook"], found["ledger"], found["token"], found["api"]) == ("error", "error", "error", "ok")
     assert found["kill switch"] == "warning"
     assert all(row["remedy"] for row in ended.json if row["health"] != "ok")
@@ -68,8 +68,28 @@ def test_the_doctor_names_one_remedy_for_each_trouble(desk: Desk) -> None:
 def test_the_doctor_without_a_token(bare: Desk) -> None:
     bare.set(GITHUB_TOKEN=None)
     ended = bare.cicatrix("doctor")
-    assert (ended.code, items(ended)["token"]) == (1, "error")
+    assert (ended.code, items(ended)["token"]) == (4, "error")
     assert "gh auth token" in ended.out
+
+
+@pytest.mark.shows("GE-4")
+def test_the_doctor_says_that_production_has_no_registry(desk: Desk) -> None:
+    desk.red()
+    desk.set(DEPLOY_ENV="prod")
+    ended = desk.cicatrix("doctor", "-R", "acme/shop")
+    rows = {row["item"]: row for row in ended.json}
+    assert (ended.code, rows["registry"]["health"], rows["lawbook"]["health"]) == (1, "error", "warning")
+    assert rows["registry"]["says"] == "prod refuses every write until the registry of part 2"
+    desk.world.repository("acme/shop").file(".github/cicatrix.yml", "version: own.1\n")
+    rows = {row["item"]: row for row in desk.cicatrix("doctor", "-R", "acme/shop").json}
+    assert rows["repository lawbook"]["says"].endswith("is valid")
+    assert (rows["lawbook"]["health"], rows["lawbook"]["remedy"]) == ("ok", "")
+
+
+def test_the_doctor_tells_of_a_service_that_is_not_there_yet(desk: Desk) -> None:
+    desk.set(CICATRIX_SERVER="https://cicatrix.example")
+    ended = desk.cicatrix("doctor")
+    assert (ended.code, items(ended)["ledger"]) == (1, "error")
 
 
 def test_the_doctor_without_a_network(bare: Desk) -> None:
@@ -130,8 +150,10 @@ def test_the_doctor_proves_the_right_of_an_app_from_its_metadata(desk: Desk, act
     file.write_bytes(pem)
     desk.red()
     desk.set(GITHUB_TOKEN=None, CICATRIX_GITHUB_APP_ID="7", CICATRIX_GITHUB_APP_PRIVATE_KEY_FILE=str(file))
-    found = items(desk.cicatrix("doctor", "-R", "acme/shop"))
+    ended = desk.cicatrix("doctor", "-R", "acme/shop")
+    found = items(ended)
     assert (found["token"], found["write right"]) == ("ok", health)
+    assert ended.code == (0 if health == "ok" else 4)
 
 
 def test_lawbook_show_names_the_origin_of_every_value(desk: Desk) -> None:
@@ -178,7 +200,7 @@ def test_an_unknown_variable_is_named_with_its_nearest_neighbour(bare: Desk) -> 
     assert "did you mean CICATRIX_DATABASE_URL?" in bare.cicatrix("config", "show").err
 
 
-def test_simulate_prints_the_two_lines_that_a_shell_needs(desk: Desk, tmp_path: Path) -> None:
+def test_simulate_prints_the_lines_that_a_shell_needs(desk: Desk, tmp_path: Path) -> None:
     scenario = tmp_path / "scenario.yml"
     scenario.write_text(
         "tokens:\n  - {token: drill-token-1, login: octocat, kind: user}\n"
@@ -188,16 +210,24 @@ def test_simulate_prints_the_two_lines_that_a_shell_needs(desk: Desk, tmp_path: 
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            lines = [process.stdout.readline().strip() for _ in range(2)]
+            lines = [process.stdout.readline().strip() for _ in range(4)]
             names = [line.partition("=")[0] for line in lines]
-            assert names == ["export GITHUB_API_URL", "export GITHUB_TOKEN"]
+            assert names == [
+                "export GITHUB_API_URL",
+                "export GITHUB_TOKEN",
+                "export CICATRIX_DATABASE_URL",
+                "export CICATRIX_POLL_INTERVAL",
+            ]
+            ledger = Path(lines[2].partition("=")[2])
             desk.set(**{line.removeprefix("export ").partition("=")[0]: line.partition("=")[2] for line in lines})
             assert desk.cicatrix("rerun", "acme/drill#4").json["decision"] == "NOOP"
+            assert ledger.is_file()
         finally:
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in err
+    assert not ledger.parent.exists(), "the drill's ledger goes with the drill"
 
 
 def test_simulate_says_what_is_wrong_with_a_scenario(bare: Desk) -> None:

@@ -433,6 +433,19 @@ def test_all_jobs_asks_for_the_whole_run_and_charges_all() -> None:
     assert set(codes(plan).values()) == {"BLOCKED max_attempts_exceeded"}
 
 
+@pytest.mark.shows("RR-12", "RR-7")
+def test_all_jobs_charges_the_jobs_that_one_skipped_line_stands_for() -> None:
+    tree = {"a": {}, "wheels": {"needs": "a", "strategy": {"matrix": {"os": ["linux", "mac"]}}}}
+    found = facts([job("a"), job("wheels", "skipped")], jobs_file=tree)
+    plan = decide(found, asked=request(mode=Mode.ALL_JOBS), lawbook={"allowAllJobs": True})
+    assert plan.call is not None
+    assert [r.name for r in plan.call.named] == ["a"]
+    assert [r.name for r in plan.call.dependants] == ["wheels (linux)", "wheels (mac)"]
+    assert codes(plan)["wheels"] == "SKIP not_failed"
+    spent = usage(run_job={"wheels (mac)": 2})
+    assert decide(found, asked=request(mode=Mode.ALL_JOBS), lawbook={"allowAllJobs": True}, used=spent).call is None
+
+
 def test_two_jobs_of_one_name_share_one_budget() -> None:
     twins = [job("unit", id="1"), job("unit", id="2")]
     plan = decide(facts(twins), used=usage(run_job={"unit": 1}))

@@ -7,6 +7,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from cicatrix.ledger.story import SETTLED_BY
 from cicatrix.ledger.tables import metadata
 from cicatrix.ledger.verify import read_head, verify
 from cicatrix.settings import reference
-from cicatrix.simulator import JobSpec
+from cicatrix.simulator import JobSpec, scenario
+from cicatrix.simulator.faults import KINDS
 from cicatrix.simulator.server import serve
 from tests.cli.desk import Desk
 from tests.stage import Stage, lost
@@ -299,6 +301,19 @@ def test_messages_of_sequence_diagrams_hold_nothing_that_ends_them() -> None:
     drawn = [block for p in PAGES for language, block in FENCE.findall(text(p)) if language == "mermaid"]
     assert len(drawn) == 2
     assert [line for block in drawn for line in block.splitlines() if "#" in line or ";" in line] == []
+
+
+def test_the_page_of_drills_holds_a_scenario_that_works_and_every_key_and_fault() -> None:
+    page = text(DOCS / "simulate.md")
+    (example,) = [block for language, block in FENCE.findall(page) if language == "yaml"]
+    made = scenario.load(example, now=datetime(2026, 11, 21, 12, tzinfo=UTC))
+    assert [pull.head_ref for pull in made.repositories["acme/drill"].pulls.values()] == ["pr-1", "total-of-a-cart"]
+    assert len(made.runs) == 2
+    told = set(TICKED.findall(page))
+    documented = re.findall(r"^[ -]*(?:\{)?([a-z_]+):", scenario.__doc__ or "", re.MULTILINE)
+    assert len(documented) > 40, "the search still finds keys"
+    assert set(documented) - told <= {"test", "kind", "app", "conclusion"}
+    assert told >= KINDS
 
 
 # --- the map of the seeds, decisions, glossary ---

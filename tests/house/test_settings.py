@@ -84,6 +84,15 @@ def test_a_short_window_is_for_loopback_only() -> None:
             load(environ={**short, "GITHUB_API_URL": url})
 
 
+def test_the_page_names_the_shortest_window_that_is_taken() -> None:
+    about = {row.name: row.about for row in reference()}["reconcile_window"]
+    shortest = re.findall(r"Below (\d+)", about)
+    assert len(shortest) == 1
+    assert load(environ={"CICATRIX_RECONCILE_WINDOW": shortest[0]}).reconcile_window == int(shortest[0])
+    with pytest.raises(SettingsError):
+        load(environ={"CICATRIX_RECONCILE_WINDOW": str(int(shortest[0]) - 1)})
+
+
 def test_unknown_names_are_told_apart(tmp_path: Path) -> None:
     assert warnings({"CICATRIX_DATABASE_URL": "x", "OTHER": "y"}) == ()
     assert "CICATRIX_KILL_SWITCH?" in warnings({"CICATRIX_KILLSWITCH": "1"})[0]

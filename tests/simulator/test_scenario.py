@@ -46,6 +46,13 @@ def test_the_default_scenario_has_a_run_to_heal() -> None:
         assert http.get(f"{REPO}/actions/runs/{run.id}").json()["conclusion"] == "success"
 
 
+def test_each_pull_request_of_the_default_scenario_has_a_branch_of_its_own() -> None:
+    made = load(DEFAULT, now=NOON)
+    pulls = made.repositories["acme/shop"].pulls
+    assert [pull.head_ref for pull in pulls.values()] == [f"pr-{number}" for number in range(1, 7)]
+    assert len({pull.head_sha for pull in pulls.values()}) == 6
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -83,4 +90,4 @@ def test_a_scenario_needs_a_time() -> None:
 
 def test_scenarios_come_from_files(tmp_path: Path) -> None:
     (tmp_path / "s.yml").write_text(DEFAULT, encoding="utf-8")
-    assert len(load((tmp_path / "s.yml").read_text(encoding="utf-8"), now=NOON).runs) == 2
+    assert len(load((tmp_path / "s.yml").read_text(encoding="utf-8"), now=NOON).runs) == 6

@@ -80,7 +80,9 @@ def rerun(
     wait: Annotated[
         bool, typer.Option("--wait", help="Until the outcome is known: 0 healed, 1 failed again, 8 no outcome yet.")
     ] = False,
-    timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long to wait at most.")] = 3600,
+    timeout: Annotated[
+        float | None, typer.Option(min=0, metavar="SECONDS", help="How long --wait waits at most; 3600 unless given.")
+    ] = None,
     request_id: Annotated[
         str | None, typer.Option("--request-id", metavar="ID", help="Asked again with the same id: the stored answer.")
     ] = None,
@@ -179,7 +181,7 @@ def simulate(
     scenario: Annotated[Path | None, typer.Option(metavar="FILE", help="YAML: what the GitHub holds.")] = None,
     speed: Annotated[float, typer.Option(min=0.1, max=10_000, help="Simulated seconds in one second.")] = 30,
 ) -> None:
-    """Serve a simulated GitHub for drills, until Ctrl-C; prints the two lines that a shell needs."""
+    """Serve a simulated GitHub for drills, until Ctrl-C; prints the lines that a shell needs."""
     from . import simulating
 
     simulating.simulate(port=port, scenario=scenario, speed=speed)

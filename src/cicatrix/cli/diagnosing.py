@@ -94,12 +94,12 @@ def _run(url: str) -> Iterator[Mapping[str, Any]]:
     from cicatrix.core.attempts import merged_jobs  # noqa: PLC0415 -- as above
     from cicatrix.flows.reading import read_target  # noqa: PLC0415 -- as above
 
-    from .session import opened, settings_of  # noqa: PLC0415 -- as above
+    from .session import named_if_missing, opened, settings_of  # noqa: PLC0415 -- as above
     from .targets import parse_all  # noqa: PLC0415 -- as above
 
     settings = settings_of()
     pointed = parse_all([url], repo=None, run_id=None, hosts=wiring.hosts(settings))[0]
-    with opened(settings, pointed.host, read_only=True) as ctx:
+    with opened(settings, pointed.host, read_only=True) as ctx, named_if_missing(ctx, pointed.target):
         reading = read_target(ctx, pointed.target)
     for facts in reading.runs:
         for job in merged_jobs(facts.attempts):

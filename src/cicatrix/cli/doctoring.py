@@ -7,8 +7,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from cicatrix import wiring
-from cicatrix.flows.doctor import Check, Health, Patient, examine, healthy
+from cicatrix.flows.doctor import Check, Health, Patient, credentials_lacking, examine, healthy
 from cicatrix.github import Exchange, GitHub, TokenCredentials
+from cicatrix.ledger import LedgerUnavailable
 from cicatrix.settings import Settings, SettingsError
 
 from . import state
@@ -21,7 +22,7 @@ MARKS = {Health.OK: "✓ ok", Health.WARNING: "! warning", Health.ERROR: "✗ er
 
 
 def doctor(*, repo: str | None, lawbook: Path | None, as_json: bool, output: Format | None) -> Code:
-    """Every check; 1 when one is an error."""
+    """Every check; 4 when the credentials are missing, refused or too narrow, 1 for any other error."""
     screen = state.screen
     shape = screen.format(output, as_json)
     settings = settings_of(lawbook=lawbook)
@@ -32,14 +33,18 @@ def doctor(*, repo: str | None, lawbook: Path | None, as_json: bool, output: For
     else:
         for check in checks:
             _show(check)
+    if credentials_lacking(checks):
+        return Code.AUTHENTICATION
     return Code.DONE if healthy(checks) else Code.ERROR
 
 
 def _show(check: Check) -> None:
+    from . import showing  # noqa: PLC0415 -- Rich is for tables only
+
     screen = state.screen
-    screen.line(f"{MARKS[check.health]:<10} {check.item:<19} {screen.safe(check.says)}")
+    screen.show(showing.hanging(f"{MARKS[check.health]:<10} {check.item:<19}", screen.safe(check.says), width=31))
     if check.remedy:
-        screen.line(f"{'':<30} → {screen.safe(check.remedy)}")
+        screen.show(showing.hanging("", f"→ {screen.safe(check.remedy)}", width=31))
 
 
 def _patient(stack: ExitStack, settings: Settings, repo: str | None) -> Patient:
@@ -83,7 +88,11 @@ def _patient(stack: ExitStack, settings: Settings, repo: str | None) -> Patient:
 
 
 def _ledger_size(settings: Settings) -> int | None:
-    if wiring.ledger_missing(settings):
+    try:
+        missing = wiring.ledger_missing(settings)
+    except SettingsError as wrong:
+        raise LedgerUnavailable(wrong.what, wrong.why, wrong.next) from None
+    if missing:
         return None
     with wiring.open_ledger_only(settings, read_only=False) as ledger, ledger.read() as view:
         return view.size()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import IntEnum
 
@@ -60,6 +61,14 @@ def explained(error: Exception) -> Stop | None:
             "Check that the path exists, that this user may use it, and that the disk has room.",
         )
     return None
+
+
+_RIGHTS = re.compile(r"(?:^|: )github_refused: (?:401\b|403\b.*\bneeds the permission )")
+
+
+def credentials_refused(sentence: str) -> bool:
+    """Whether a refusal, as answers and operations tell it, is of the credentials or for a missing permission."""
+    return _RIGHTS.search(sentence) is not None
 
 
 def _code(error: Exception) -> Code:

@@ -14,7 +14,7 @@ from cicatrix.settings import Settings
 from . import state
 from .errors import Stop
 from .screen import Format
-from .session import opened, require_lawbook, settings_of
+from .session import named_if_missing, opened, require_lawbook, settings_of
 from .targets import parse_all
 
 
@@ -40,7 +40,8 @@ def explain(
     pointed = parse_all([] if text is None else [text], repo=repo, run_id=run_id, hosts=wiring.hosts(settings))[0]
     with opened(settings, pointed.host, read_only=True) as ctx:
         require_lawbook(ctx)
-        told = flow.explain(ctx, pointed.target)
+        with named_if_missing(ctx, pointed.target):
+            told = flow.explain(ctx, pointed.target)
     if shape is Format.JSON:
         screen.json(told)
     else:
@@ -62,7 +63,7 @@ def _show(told: Mapping[str, Any]) -> None:
         screen.line(f"○ {screen.safe(check['name'])}: a check of {screen.safe(check['app'])}, not GitHub Actions")
     policy = told["policy"]
     if not told["runs"]:
-        screen.line(f"bound: {screen.safe_spaced(policy['bound'])}")
+        showing.show_bound(screen, policy["bound"])
     version, hashed = screen.safe(told["lawbookVersion"]), told["lawbookHash"][:12]
     screen.line(f"policy: {told['deploymentEnv']}, lawbook {version} ({hashed})")
     for stop in policy["stops"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from cicatrix.core.facts import Problem
@@ -18,24 +19,41 @@ USUAL = Path(".github/cicatrix.yml")
 def check(files: list[Path], *, as_json: bool, output: Format | None) -> Code:
     """Every problem of every file, as `file:line:column key what would be right`; 1 when there is one."""
     screen = state.screen
-    results = [(file, *_loaded(file)) for file in files or [USUAL]]
-    if screen.format(output, as_json) is Format.JSON:
+    shape = screen.format(output, as_json)
+    results: list[tuple[Path, Layer | None, tuple[Problem, ...]]] = []
+    unreadable: list[Stop] = []
+    for file in files or [USUAL]:
+        try:
+            results.append((file, *_loaded(file)))
+        except Stop as wrong:  # the other files are checked all the same
+            unreadable.append(wrong)
+    if shape is Format.JSON and results:
         screen.json([_result(file, layer, problems) for file, layer, problems in results])
-    else:
+    elif shape is Format.TABLE:
         for file, layer, problems in results:
-            for problem in problems:
-                screen.line(screen.safe(problem))
-            if layer is not None:
-                screen.line(f"✓ {screen.safe(file)} is valid ({len(layer.values)} keys)")
+            _show_check(file, layer, problems)
     bad = [(file, problems) for file, _, problems in results if problems]
     for file, problems in bad:
         count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
         screen.fail(
-            f"{file} is not a valid lawbook: {count}.",
-            str(problems[0]),
+            f"The lawbook {file} is not valid: {count}.",
+            str(problems[0]) if shape is Format.JSON else "Standard output names each with line and column.",
             "Correct it there; `cicatrix lawbook schema` prints the schema that editors check as you type.",
         )
-    return Code.ERROR if bad else Code.DONE
+    for stop in unreadable:
+        screen.fail(stop.what, stop.why, stop.next)
+    return Code.ERROR if bad or unreadable else Code.DONE
+
+
+def _show_check(file: Path, layer: Layer | None, problems: tuple[Problem, ...]) -> None:
+    screen = state.screen
+    for problem in problems:
+        screen.line(screen.safe(problem))
+    if layer is None:
+        return
+    screen.line(f"✓ {screen.safe(file)} is valid ({len(layer.values)} keys)")
+    for line in resolve([layer]).ignored:
+        screen.line(f"! {screen.safe(line)}")
 
 
 def _result(file: Path, layer: Layer | None, problems: tuple[Problem, ...]) -> dict[str, object]:
@@ -72,10 +90,13 @@ def show(file: Path | None, *, repo: str | None, lawbook: Path | None, as_json: 
     from .session import settings_of  # noqa: PLC0415 -- the import budget of `check`
 
     screen = state.screen
+    shape = screen.format(output, as_json)
     settings = settings_of(lawbook=lawbook)
     base, problems = wiring.base_lawbook(settings)
     if problems:
-        raise Stop("The lawbook cannot be used.", f"{problems[0]}.", "Correct it; `cicatrix lawbook check` lists more.")
+        raise Stop(
+            "The lawbook cannot be used.", f"{_first(problems)}.", "Correct it; `cicatrix lawbook check` lists more."
+        )
     if repo is not None:
         own = _from_github(repo, lawbook)
     elif file is not None or USUAL.is_file():
@@ -83,7 +104,7 @@ def show(file: Path | None, *, repo: str | None, lawbook: Path | None, as_json: 
     else:
         own = None
     resolved = resolve([layer for layer in (base, own) if layer is not None])
-    if screen.format(output, as_json) is Format.JSON:
+    if shape is Format.JSON:
         screen.json(
             {
                 "version": resolved.lawbook.version,
@@ -129,10 +150,14 @@ def _valid(layer: Layer | None, problems: tuple[Problem, ...]) -> Layer | None:
     if problems:
         raise Stop(
             "The lawbook is not valid.",
-            str(problems[0]),
+            _first(problems),
             "Correct it there; `cicatrix lawbook check` lists every problem.",
         )
     return layer
+
+
+def _first(problems: Sequence[object]) -> str:
+    return f"{problems[0]}" + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "")
 
 
 def schema() -> None:

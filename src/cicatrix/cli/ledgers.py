@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,25 @@ from cicatrix.flows.record import stamp
 from cicatrix.ledger import EntryRow, View, export_lines
 
 from . import state
-from .errors import Code, Stop
+from .errors import Code, Stop, usage
 from .screen import Format
 from .session import settings_of
+from .targets import positive
 
 
 def listed(*, kind: str | None, run_id: str | None, limit: int, as_json: bool, output: Format | None) -> None:
     """The newest entries that fit, the oldest of them first."""
     screen = state.screen
+    shape = screen.format(output, as_json)
+    if run_id is not None and not positive(run_id):
+        raise usage(
+            "The run id means nothing.", f"{run_id[:60]!r} is not a positive number.", "Take it from the run's URL."
+        )
     with wiring.open_ledger_only(settings_of(), must_exist=True) as ledger, ledger.read() as view:
         size = view.size()
         chosen = _newest(view, size, kind, run_id, limit)
         rows = [_told(view, entry) for entry in chosen]
-    if screen.format(output, as_json) is Format.JSON:
+    if shape is Format.JSON:
         screen.json(rows)
         return
     if not rows:
@@ -35,20 +41,20 @@ def listed(*, kind: str | None, run_id: str | None, limit: int, as_json: bool, o
         return
     from . import showing  # noqa: PLC0415 -- Rich is for tables only
 
-    showing.show_rows(
-        screen,
-        ("index", "time", "kind", "run", "what"),
-        [
-            (
-                row["index"],
-                showing.short_time(row["at"]),
-                row["kind"],
-                row["entry"].get("runId", "-"),
-                sentence(row["kind"], row["entry"]),
-            )
-            for row in rows
-        ],
-    )
+    cells = [
+        (row["index"], time, row["kind"], row["entry"].get("runId", "-"), _one_line(row))
+        for row, time in zip(rows, showing.times(screen, [row["at"] for row in rows]), strict=True)
+    ]
+    if screen.width >= showing.WIDE:
+        showing.show_rows(screen, ("index", "time", "kind", "run", "what"), cells)
+        return
+    narrow = [(index, time, f"{kind}\n{run}", what) for index, time, kind, run, what in cells]
+    showing.show_rows(screen, ("index", "time", "kind, run", "what"), narrow)
+
+
+def _one_line(row: Mapping[str, Any]) -> str:
+    """What an entry says, on one line: the texts in it are foreign."""
+    return " ".join(sentence(row["kind"], row["entry"]).split())
 
 
 def _newest(view: View, size: int, kind: str | None, run_id: str | None, limit: int) -> list[EntryRow]:
@@ -79,8 +85,8 @@ def _told(view: View, entry: EntryRow) -> dict[str, Any]:
 
 def show(which: str, *, as_json: bool, output: Format | None) -> None:
     """One entry by index, or all entries of a decision or an operation, in full."""
-    del as_json, output  # an entry is JSON, on a terminal too
     screen = state.screen
+    screen.format(output, as_json)  # refuses both at once; an entry is JSON, on a terminal too
     with wiring.open_ledger_only(settings_of(), must_exist=True) as ledger, ledger.read() as view:
         found = _found(view, which.strip())
         rows = [_told(view, entry) for entry in found]
@@ -109,9 +115,10 @@ def _found(view: View, which: str) -> list[EntryRow]:
 def head(*, as_json: bool, output: Format | None) -> None:
     """Size and root; as JSON with leaf prefixes, which let a verifier name the first bad entry."""
     screen = state.screen
+    shape = screen.format(output, as_json)
     with wiring.open_ledger_only(settings_of(), must_exist=True) as ledger, ledger.read() as view:
         found = view.head()
-    if screen.format(output, as_json) is Format.JSON:
+    if shape is Format.JSON:
         screen.raw([found.as_json()])
         return
     screen.line(f"size {found.size}")

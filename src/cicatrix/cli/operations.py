@@ -14,18 +14,22 @@ from .errors import Stop, usage
 from .screen import Format
 from .session import opened, person, principal_of, settings_of
 
+VERY_WIDE = 160
+"""Columns from which operations are rows of a table."""
+
 VERDICTS = {"happened": True, "did-not-happen": False}
 
 
 def listed(*, every: bool, limit: int, as_json: bool, output: Format | None) -> None:
     """Operations that are open or INDETERMINATE; all of them with `every`."""
     screen = state.screen
+    shape = screen.format(output, as_json)
     with wiring.open_ledger_only(settings_of(), must_exist=True) as ledger, ledger.read() as view:
         found = (
             view.all_operations() if every else (*view.open_operations(limit), *view.indeterminate_operations(limit))
         )
         rows = [tell_operation(operation) for operation in found[-limit:]]
-    if screen.format(output, as_json) is Format.JSON:
+    if shape is Format.JSON:
         screen.json(rows)
         return
     if not rows:
@@ -33,6 +37,16 @@ def listed(*, every: bool, limit: int, as_json: bool, output: Format | None) -> 
         return
     from . import showing  # noqa: PLC0415 -- Rich is for tables only
 
+    if screen.width < VERY_WIDE:
+        for row in rows:
+            lines = {
+                "call": f"{row['verb']} on run {row['runId']} of {row['repository']}",
+                "jobs": ", ".join(row["named"]),
+                "made": showing.short_time(row["createdAt"]),
+                "answer": row["answer"] or "-",
+            }
+            showing.show_block(screen, f"{row['operationId']}  {row['state']}", lines)
+        return
     showing.show_rows(
         screen,
         ("operation", "state", "call", "repository", "run", "jobs", "made", "answer"),
@@ -55,11 +69,12 @@ def listed(*, every: bool, limit: int, as_json: bool, output: Format | None) -> 
 def show(operation_id: str, *, as_json: bool, output: Format | None) -> None:
     """One operation with its entries and its run's case."""
     screen = state.screen
+    shape = screen.format(output, as_json)
     with wiring.open_ledger_only(settings_of(), must_exist=True) as ledger, ledger.read() as view:
         told = explain_operation(view, operation_id)
     if told is None:
         raise _unknown(operation_id)
-    if screen.format(output, as_json) is Format.JSON:
+    if shape is Format.JSON:
         screen.json(told)
         return
     from . import showing  # noqa: PLC0415 -- Rich is for tables only
@@ -71,8 +86,9 @@ def show(operation_id: str, *, as_json: bool, output: Format | None) -> None:
 def resolve(operation_id: str, *, verdict: str, reason: str, as_json: bool, output: Format | None) -> None:
     """A person's word on an INDETERMINATE operation, or on an identity conflict; recorded under that person's name."""
     screen = state.screen
+    shape = screen.format(output, as_json)
     if verdict not in VERDICTS:
-        raise usage("--as means nothing.", f"{verdict[:40]!r} is no verdict.", "Use happened or did-not-happen.")
+        raise usage("The verdict means nothing.", f"{verdict[:40]!r} is no verdict.", "Use happened or did-not-happen.")
     if not reason.strip():
         raise usage("The reason is empty.", "It is recorded for whoever reads the ledger later.", "Say how you know.")
     with opened(settings_of()) as ctx:
@@ -80,7 +96,7 @@ def resolve(operation_id: str, *, verdict: str, reason: str, as_json: bool, outp
         with ctx.ledger.read() as view:
             operation = view.operation(operation_id)
         if operation is None:
-            _resolve_conflict(ctx, operation_id, reason, principal, as_json=as_json, output=output)
+            _resolve_conflict(ctx, operation_id, reason, principal, shape)
             return
         if operation.state is not OperationState.INDETERMINATE:
             raise Stop(
@@ -95,7 +111,7 @@ def resolve(operation_id: str, *, verdict: str, reason: str, as_json: bool, outp
             "It is INDETERMINATE no more.",
             f"`cicatrix operation show {operation_id}` shows how.",
         )
-    if screen.format(output, as_json) is Format.JSON:
+    if shape is Format.JSON:
         screen.json(tell_operation(done))
     else:
         screen.line(f"✓ operation {done.id} is {done.state.value} now, on the word of {screen.safe(principal)}")
@@ -109,15 +125,13 @@ def _principal(ctx: Context) -> str:
         return person()
 
 
-def _resolve_conflict(
-    ctx: Context, conflict_id: str, reason: str, principal: str, *, as_json: bool, output: Format | None
-) -> None:
+def _resolve_conflict(ctx: Context, conflict_id: str, reason: str, principal: str, shape: Format) -> None:
     screen = state.screen
     with ctx.ledger.write("resolve") as tx:
         index = tx.resolve_conflict(conflict_id, reason, principal)
     if index is None:
         raise _unknown(conflict_id)
-    if screen.format(output, as_json) is Format.JSON:
+    if shape is Format.JSON:
         screen.json({"conflictId": conflict_id, "resolved": True, "ledgerIndex": index})
     else:
         screen.line(f"✓ identity conflict {screen.safe(conflict_id)} is resolved (entry {index})")

@@ -16,12 +16,14 @@ from cicatrix.flows.explain import tell_answer
 from cicatrix.flows.rerun import RequestIdReused, RequestInProgress, rerun_failed_jobs
 
 from . import state, waiting
-from .errors import Code, Stop, explained, usage, worst
+from .errors import Code, Stop, credentials_refused, explained, usage, worst
 from .screen import Format
-from .session import opened, principal_of, require_lawbook, settings_of
+from .session import named_if_missing, opened, principal_of, require_lawbook, settings_of
 from .targets import Pointed, parse_all
 
 LONGEST_REQUEST_ID = 255
+DEFAULT_TIMEOUT = 3600.0
+"""Seconds that `--wait` waits at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,7 @@ class Options:
     max_attempts: int
     dry_run: bool
     wait: bool
-    timeout: float
+    timeout: float | None
     request_id: str | None
     lawbook: Path | None
     as_json: bool
@@ -71,14 +73,22 @@ def rerun(texts: list[str], options: Options) -> Code:
                 continue
             answers.append(answer)
             codes.append(code)
+            if code is Code.INTERRUPTED:
+                break
     if shape is Format.JSON:
         screen.json(answers[0] if len(targets) == 1 else answers)
-    return worst(codes)
+    elif not options.wait and any(job.get("state") in {"sent", "queued"} for a in answers for job in a["jobs"]):
+        screen.line("next   cicatrix tick reads what became of it (or use --wait)")
+    return Code.INTERRUPTED if Code.INTERRUPTED in codes else worst(codes)
 
 
 def _check(texts: list[str], options: Options) -> None:
     if options.mode.upper() not in set(Mode):
         raise usage("The mode means nothing.", f"{options.mode[:40]!r} is no mode.", "Use FAILED_ONLY or ALL_JOBS.")
+    if options.wait and options.dry_run:
+        raise usage("Nothing can be waited for.", "--dry-run sends nothing.", "Leave out --wait or --dry-run.")
+    if options.timeout is not None and not options.wait:
+        raise usage("Nothing is waited for.", "--timeout belongs to --wait.", "Add --wait, or leave out --timeout.")
     given = options.request_id
     if given is None:
         return
@@ -89,7 +99,7 @@ def _check(texts: list[str], options: Options) -> None:
             "Use any unique text, such as a UUID.",
         )
     if len(texts) > 1:
-        raise usage("--request-id names one request.", f"{len(texts)} targets were given.", "Ask for one at a time.")
+        raise usage("The request id names one request.", f"{len(texts)} targets were given.", "Ask for one at a time.")
 
 
 def _one(ctx: Context, pointed: Pointed, options: Options, shape: Format) -> tuple[Mapping[str, Any], Code]:
@@ -103,7 +113,8 @@ def _one(ctx: Context, pointed: Pointed, options: Options, shape: Format) -> tup
         dry_run=options.dry_run,
     )
     try:
-        result = rerun_failed_jobs(ctx, pointed.target, request)
+        with named_if_missing(ctx, pointed.target):
+            result = rerun_failed_jobs(ctx, pointed.target, request)
     except RequestInProgress:
         raise Stop(
             f"The request {request.request_id} is being worked on.",
@@ -123,8 +134,9 @@ def _one(ctx: Context, pointed: Pointed, options: Options, shape: Format) -> tup
     if shape is Format.TABLE:
         show_answer(ctx, pointed, answer)
     code = code_of(answer)
-    if options.wait and code in {Code.DONE, Code.PENDING} and not options.dry_run:
-        outcome, code = waiting.wait(ctx, answer, options.timeout, code, shape)
+    if options.wait and code in {Code.DONE, Code.PENDING}:
+        timeout = DEFAULT_TIMEOUT if options.timeout is None else options.timeout
+        outcome, code = waiting.wait(ctx, answer, timeout, code, shape)
         answer = {**answer, **outcome}
     return answer, code
 
@@ -146,9 +158,15 @@ def show_answer(ctx: Context, pointed: Pointed, answer: Mapping[str, Any]) -> No
 
 
 def code_of(answer: Mapping[str, Any]) -> Code:
-    """The exit code of an answer: pending before blocked before done."""
+    """The exit code of an answer: pending before blocked before done; 4 when nothing but the token's rights blocks."""
     waits = {"outcome_unknown", "run_in_progress"}
     for job in answer["jobs"]:
         if job["action"] == "BLOCKED" and job.get("reasonCode") in waits and job.get("operationId"):
             return Code.PENDING
-    return Code.BLOCKED if answer["decision"] == "BLOCKED" else Code.DONE
+    if answer["decision"] != "BLOCKED":
+        return Code.DONE
+    blocked = {job.get("reasonCode") for job in answer["jobs"] if job["action"] == "BLOCKED"}
+    refused = [line for line in answer["reasons"] if "github_refused: " in line]
+    if blocked == {"github_refused"} and refused and all(map(credentials_refused, refused)):
+        return Code.AUTHENTICATION
+    return Code.BLOCKED

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from cicatrix.core.redact import REDACTED, clean, redact
 
+from .errors import usage
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -51,7 +53,9 @@ class Screen:
         return shutil.get_terminal_size().columns if self.on_terminal else PLAIN_WIDTH
 
     def format(self, asked: Format | None, as_json: bool) -> Format:
-        """Table on a terminal, JSON in pipes, unless something was asked for."""
+        """Table on a terminal, JSON in pipes, unless something was asked for. Raises Stop for both at once."""
+        if as_json and asked not in {None, Format.JSON}:
+            raise usage("Two formats were asked for.", f"--json and --output {asked}.", "Leave one of them out.")
         if as_json:
             return Format.JSON
         return asked or (Format.TABLE if self.on_terminal else Format.JSON)
@@ -107,7 +111,8 @@ class Screen:
         self._write(self.err, self.safe(text))
 
     def fail(self, what: str, why: str, following: str) -> None:
-        """The three lines of an error."""
+        """The three lines of an error; the first begins with a capital unless it begins with a name."""
+        what = what[:1].upper() + what[1:] if _WORD.match(what) else what
         for text in (what, why, following):
             self._write(self.err, self.safe(text))
 
@@ -134,6 +139,9 @@ class Screen:
     def _without_tails(text: str) -> str:
         return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
+
+_WORD = re.compile(r"[a-z]+[ ,:]")
+"""How a sentence begins that does not begin with a path, an option or somebody's name."""
 
 _COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 from cicatrix import wiring
 from cicatrix.core.redact import redactor
 from cicatrix.flows.context import Context
-from cicatrix.github import Exchange
+from cicatrix.flows.reading import Target
+from cicatrix.github import Exchange, GitHubError, Refused
 from cicatrix.settings import Settings, load, warnings
 
 from . import state
@@ -57,6 +59,35 @@ def require_lawbook(ctx: Context) -> None:
             f"{problems[0]}{more}.",
             "Correct it; `cicatrix lawbook check FILE` lists every problem. Nothing was sent to GitHub.",
         )
+
+
+_PLACE = re.compile(r"/(?P<kind>pulls|actions/runs)/(?P<number>\d+)\b")
+_KINDS = {"pulls": "pull request", "actions/runs": "run"}
+
+
+@contextmanager
+def named_if_missing(ctx: Context, target: Target) -> Iterator[None]:
+    """Turns GitHub's 404 for a pull request or a run of a repository that can be read into a sentence that says so."""
+    try:
+        yield
+    except Refused as no:
+        found = _PLACE.search(no.what)
+        if no.status != 404 or found is None or not _readable(ctx, target):  # 404: Not Found
+            raise
+        raise Stop(
+            f"{target.owner}/{target.repository} has no {_KINDS[found['kind']]} {found['number']}, "
+            "or the token may not see it.",
+            f"The repository can be read, and {no.what}.",
+            "Check the number, and the token's read rights for pull requests and actions.",
+        ) from no
+
+
+def _readable(ctx: Context, target: Target) -> bool:
+    try:
+        ctx.github.repository(target.owner, target.repository)
+    except GitHubError:
+        return False
+    return True
 
 
 def principal_of(ctx: Context, owner: str = "", repository: str = "") -> str:

@@ -48,8 +48,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str], screen: Screen) -> int:
-    from .app import app  # noqa: PLC0415 -- the streams and switches come first
+    from .app import NOUNS, app  # noqa: PLC0415 -- the streams and switches come first
 
+    words = [word for word in arguments if word not in EVERYWHERE.values()]
+    if not words or (len(words) == 1 and words[0] in NOUNS):  # nothing was asked for: say what there is
+        arguments = [*arguments, "--help"]
     try:
         code = app(args=arguments, prog_name="cicatrix", standalone_mode=False)
         return code if isinstance(code, int) else Code.DONE

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -42,9 +43,9 @@ def show_run(screen: Screen, run: Told) -> None:
         screen.show(_table(screen, shown, preview=run["preview"]))
     if passed:
         screen.line(f"  and {passed} job{'s' if passed != 1 else ''} that did not fail")
-    screen.show(_decision(screen, run))
+    screen.show(*_decision(screen, run))
     if run["bound"]:
-        _show_bound(screen, run["bound"])
+        show_bound(screen, run["bound"])
     if run["along"]:
         screen.show(_labelled("along", screen.safe(", ".join(run["along"])) + " would run along"))
     _show_changes(screen, shown)
@@ -124,19 +125,30 @@ def _attempts(job: Told) -> str:
     return "-" if attempt["of"] is None else f"{attempt['number']} of {attempt['of']}"
 
 
-def _decision(screen: Screen, run: Told) -> Text:
+def _decision(screen: Screen, run: Told) -> list[RenderableType]:
     glyph, word, style = WORDS[run["decision"]]
-    word = f"would {word}" if run["preview"] and run["decision"] == "RERUN_TRIGGERED" else word
-    text = Text(f"{glyph} {word}", style=f"{style} bold")
-    text.append("".join(f"\n  {screen.safe(line)}" for line in run["reasons"]), style="not bold default")
-    return text
+    if run["preview"] and run["decision"] == "RERUN_TRIGGERED":
+        word = f"would {word}"
+    elif any(job["state"] in {"would_send", "would_queue"} for job in run["jobs"]):  # a dry run's decision is NOOP
+        glyph, word, style = "↻", "would rerun", "green"
+    reasons = [hanging("", screen.safe(line), width=2) for line in run["reasons"]]
+    return [Text(f"{glyph} {word}", style=f"{style} bold"), *reasons]
 
 
-def _labelled(label: str, text: str) -> Text:
-    return Text.assemble((f"  {label:<7}", "dim"), text)
+def hanging(head: str, text: str, *, width: int, style: str = "") -> Table:
+    """The text behind a head of so many columns; what does not fit goes on under the text, not under the head."""
+    grid = Table.grid(padding=0)
+    grid.add_column(no_wrap=True, width=width, style=style)
+    grid.add_column(overflow="fold")
+    grid.add_row(head, Text(text))
+    return grid
 
 
-def _show_bound(screen: Screen, bound: str) -> None:
+def _labelled(label: str, text: str) -> Table:
+    return hanging(f"  {label:<7}", text, width=9, style="dim")
+
+
+def show_bound(screen: Screen, bound: str) -> None:
     """`asked 2 · registry - · lawbook 2 · used 1 · left 1     bound by ...`, on two lines where one is too short."""
     text = screen.safe_spaced(bound)
     if len(text) + 9 <= screen.width:
@@ -165,10 +177,10 @@ def show_case(screen: Screen, told: Told) -> None:
     """The story of a case under its one id, when there is one."""
     case, story = told.get("case"), told.get("story") or ()
     if case is not None:
-        text = _labelled("case", f"{case['caseId']} · {case['state'].replace('_', ' ')}")
-        text.append(f" · awaits {case['awaits']}" if case["awaits"] != "nothing" else "")
-        text.append(f" · wakes {case['wakeAt']}" if case["wakeAt"] else "")
-        screen.show(text)
+        text = f"{case['caseId']} · {case['state'].replace('_', ' ')}"
+        text += f" · awaits {case['awaits']}" if case["awaits"] != "nothing" else ""
+        text += f" · wakes {short_time(case['wakeAt'])}" if case["wakeAt"] else ""
+        screen.show(_labelled("case", text))
         if case["note"]:
             screen.show(_labelled("", screen.safe(case["note"])))
     if not story:
@@ -177,9 +189,9 @@ def show_case(screen: Screen, told: Told) -> None:
     for column in ("time", "index", "kind"):
         grid.add_column(column, no_wrap=True, style="dim", justify="right" if column == "index" else "left")
     grid.add_column("text", overflow="fold", ratio=1)
-    for entry in story:
+    for entry, time in zip(story, times(screen, [entry["at"] for entry in story], indent="  "), strict=True):
         words = Text(screen.safe(entry["text"]))
-        grid.add_row(f"  {short_time(entry['at'])}", Text(str(entry["index"])), Text(screen.safe(entry["kind"])), words)
+        grid.add_row(time, Text(str(entry["index"])), Text(screen.safe(entry["kind"])), words)
     screen.show(grid)
 
 
@@ -188,19 +200,38 @@ def short_time(stamp: str | None) -> str:
     return "-" if stamp is None else stamp.partition(".")[0].removesuffix("Z") + "Z"
 
 
+def times(screen: Screen, stamps: Sequence[str | None], *, indent: str = "") -> list[str]:
+    """The times as a column: in full where there is room, else HH:MM:SS (UTC), under the day where it changes."""
+    full = [short_time(stamp) for stamp in stamps]
+    if screen.width >= WIDE:
+        return [indent + time for time in full]
+    found, before = [], ""
+    for time in full:
+        day, _, clock = time.removesuffix("Z").rpartition("T")
+        found.append(f"{indent}{day}\n{indent}{clock}" if day not in {"", before} else indent + clock)
+        before = day or before
+    return found
+
+
 def show_rows(screen: Screen, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A plain table; every cell is foreign text."""
+    """A plain table; every cell is foreign text, shown line by line."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, expand=False)
     for place, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=place == 0)
     for row in rows:
-        table.add_row(*(Text(screen.safe(cell)) for cell in row))
+        table.add_row(*(Text("\n".join(screen.safe(line) for line in str(cell).split("\n"))) for cell in row))
     screen.show(table)
+
+
+def show_block(screen: Screen, head: str, lines: Mapping[str, object]) -> None:
+    """A row as lines under a head, for a table that is too wide."""
+    screen.line(head)
+    for label, text in lines.items():
+        screen.show(_labelled(label, screen.safe(text)))
 
 
 def show_operation(screen: Screen, operation: Told) -> None:
     """One operation: what it was to do, where it stands, and what a person may do about it."""
-    screen.line(f"operation {operation['operationId']}: {operation['state']}")
     named = ", ".join(operation["named"]) + (
         f" (with {', '.join(operation['dependants'])})" if operation["dependants"] else ""
     )
@@ -215,8 +246,7 @@ def show_operation(screen: Screen, operation: Told) -> None:
         "answer": operation["answer"] or "-",
         "ledger": "entries " + ", ".join(str(index) for index in operation["ledgerIndexes"]),
     }
-    for label, text in lines.items():
-        screen.show(_labelled(label, screen.safe(text)))
+    show_block(screen, f"operation {operation['operationId']}: {operation['state']}", lines)
     if operation["state"] == "INDETERMINATE":
         screen.line(
             f"  look at the run, then: cicatrix operation resolve {operation['operationId']} "

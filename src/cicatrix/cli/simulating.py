@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+import tempfile
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cicatrix.lawbook import load_yaml
 from cicatrix.simulator import SimulatorError, World
@@ -18,7 +21,10 @@ TOKEN = "demo-token"  # noqa: S105 -- a simulated GitHub's, worth nothing anywhe
 
 
 def simulate(*, port: int, scenario: Path | None, speed: float) -> None:
-    """Serve until Ctrl-C. Standard output gets the two lines that a shell needs, and nothing else."""
+    """Serve until Ctrl-C. Standard output gets the lines that a shell needs, and nothing else.
+
+    The drill's ledger is a file in a folder of its own, which goes away with the simulated GitHub that it tells of.
+    """
     screen = state.screen
     world, token = _world(scenario)
     world.follow_clock(lambda: datetime.now(UTC), speed)
@@ -30,14 +36,19 @@ def simulate(*, port: int, scenario: Path | None, speed: float) -> None:
             f"Port {port} on loopback: {trouble.strerror}.",
             "Name another port with --port; 0 takes a free one.",
         ) from None
-    with server:
+    prefix = f"cicatrix-drill-{urlsplit(server.api_url).port}-"
+    drill = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+    with server, drill as folder:
+        ledger = Path(folder) / "ledger.db"
         screen.line(f"export GITHUB_API_URL={server.api_url}")
-        screen.line(f"export GITHUB_TOKEN={token}")
+        screen.line(f"export GITHUB_TOKEN={shlex.quote(token)}")
+        screen.line(f"export CICATRIX_DATABASE_URL={shlex.quote(str(ledger))}")
+        screen.line("export CICATRIX_POLL_INTERVAL=1")
         for repository in world.repositories.values():
             pulls = ", ".join(f"#{number}" for number in repository.pulls) or "no pull request"
             screen.say(f"{repository.full_name}: {pulls}, {len(repository.runs)} runs")
-        screen.say(f"{speed:g} simulated seconds a second; logs come from {server.log_url}; Ctrl-C ends it")
-        screen.say("keep the drill's ledger apart: export CICATRIX_DATABASE_URL=/some/folder/drill.db")
+        screen.say(f"{speed:g} simulated seconds a second; logs come from {server.log_url}")
+        screen.say("Ctrl-C ends it and removes the drill's ledger")
         threading.Event().wait()
 
 
@@ -58,7 +69,7 @@ def _world(scenario: Path | None) -> tuple[World, str]:
         raise Stop(
             "The scenario cannot be used.",
             f"{scenario}: {wrong}.",
-            "The keys of a scenario are listed at the top of cicatrix/simulator/scenario.py.",
+            "Correct it there; docs/simulate.md lists the keys of a scenario.",
         ) from None
     token = _first_token(text)
     if token is None:

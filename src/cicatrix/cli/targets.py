@@ -41,14 +41,14 @@ class Pointed:
 
 def parse_all(texts: Sequence[str], *, repo: str | None, run_id: str | None, hosts: Sequence[Host]) -> list[Pointed]:
     """Every target of one command. Raises Stop (usage) for the first one that means nothing."""
-    if run_id is not None and not _positive(run_id):
+    if run_id is not None and not positive(run_id):
         raise usage(
             "The run id means nothing.", f"{run_id[:60]!r} is not a positive number.", "Take it from the run's URL."
         )
     if not texts and run_id is None:
         raise usage("No target was given.", "The command needs to know what is red.", FORMS)
     if run_id is not None and len(texts) > 1:
-        raise usage("--run-id belongs to one target.", f"{len(texts)} targets were given.", "Ask for one at a time.")
+        raise usage("A run id belongs to one target.", f"{len(texts)} targets were given.", "Ask for one at a time.")
     found = [_one(text, repo=repo, hosts=hosts) for text in texts]
     if run_id is None:
         return found
@@ -58,7 +58,7 @@ def parse_all(texts: Sequence[str], *, repo: str | None, run_id: str | None, hos
     one = found[0]
     if one.target.run_id not in {None, run_id} or one.target.sha is not None:
         raise usage(
-            "--run-id does not go with this target.", f"{one.text} names something else.", "Leave one of them out."
+            "The run id does not go with this target.", f"{one.text} names something else.", "Leave one of them out."
         )
     target = Target(
         owner=one.target.owner,
@@ -148,12 +148,13 @@ def _pull_number(text: str) -> int:
 
 
 def _run_id(text: str) -> str:
-    if not _positive(text):
+    if not positive(text):
         raise usage("The run id means nothing.", f"{text!r} is not a positive number.", "Take it from the run's URL.")
     return str(int(text))
 
 
-def _positive(text: str) -> bool:
+def positive(text: str) -> bool:
+    """Whether the text is a whole number from 1 on, as GitHub's ids are."""
     return re.fullmatch(r"0*[1-9]\d{0,18}", text, re.ASCII) is not None
 
 

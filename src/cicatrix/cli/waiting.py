@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,20 +10,31 @@ from cicatrix.core.cases import ENDED, Case
 from cicatrix.core.operations import OperationState
 from cicatrix.core.outcome import HEALED
 from cicatrix.flows.context import Context
+from cicatrix.flows.explain import awaits
 from cicatrix.flows.tick import tick
 
 from . import state
-from .errors import Code
+from .errors import Code, credentials_refused
 from .screen import Format
 
 
 def wait(
     ctx: Context, answer: Mapping[str, Any], timeout: float, before: Code, shape: Format
 ) -> tuple[dict[str, Any], Code]:
-    """What became of the request's reruns, and the exit code: 0 all healed, 1 not, 8 no outcome in time.
+    """What became of the request's reruns, and the exit code: 0 all healed, 1 not, 8 no outcome in time, 130 Ctrl-C.
 
     Wakes what is due meanwhile, as `cicatrix tick` does. A request without any operation ends at once as `before`.
     """
+    try:
+        return _wait(ctx, answer, timeout, before, shape)
+    except KeyboardInterrupt:
+        state.screen.say("recorded; cicatrix tick goes on")
+        return {"outcomes": []}, Code.INTERRUPTED
+
+
+def _wait(
+    ctx: Context, answer: Mapping[str, Any], timeout: float, before: Code, shape: Format
+) -> tuple[dict[str, Any], Code]:
     screen = state.screen
     request_id = str(answer["requestId"])
     until = ctx.now() + timedelta(seconds=timeout)
@@ -35,7 +46,7 @@ def wait(
         waiting_for = [case for case in cases if case.state not in ENDED]
         if not waiting_for:
             return _ended(ctx, request_id, shape)
-        now = "; ".join(f"run {case.run_id}: {case.state.value}, awaits {case.awaits}" for case in waiting_for)
+        now = _told(ctx, waiting_for)
         if now != said:
             screen.say(now)
             said = now
@@ -46,6 +57,11 @@ def wait(
         ctx.sleep(min(left, ctx.deployment.poll_interval.total_seconds()))
         for ticked in tick(ctx):
             ctx.log("tick", run=ticked.run, before=ticked.before, after=ticked.after, note=ticked.note)
+
+
+def _told(ctx: Context, cases: Sequence[Case]) -> str:
+    with ctx.ledger.read() as view:
+        return "; ".join(f"run {case.run_id}: {case.state.value}, awaits {awaits(view, case)}" for case in cases)
 
 
 def _cases(ctx: Context, request_id: str) -> list[Case]:
@@ -74,6 +90,8 @@ def _ended(ctx: Context, request_id: str, shape: Format) -> tuple[dict[str, Any]
         screen.say("an operation is INDETERMINATE: `cicatrix operation list` shows it, a person has to resolve it")
         return {"outcomes": outcomes}, Code.PENDING
     if any(op.state is OperationState.REFUSED for op in operations) and not outcomes:
-        return {"outcomes": outcomes}, Code.BLOCKED
+        refused = [op.answer for op in operations if op.state is OperationState.REFUSED]
+        rights = all(map(credentials_refused, refused))
+        return {"outcomes": outcomes}, Code.AUTHENTICATION if rights else Code.BLOCKED
     healed = bool(outcomes) and all(o["outcome"] == HEALED for o in outcomes)
     return {"outcomes": outcomes}, Code.DONE if healed else Code.ERROR

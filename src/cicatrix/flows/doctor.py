@@ -11,7 +11,7 @@ from cicatrix.core.facts import Identity
 from cicatrix.core.lawbook import Layer, pin_problem, resolve
 from cicatrix.core.policy import Environment
 from cicatrix.flows.policies import REPOSITORY_LAWBOOK
-from cicatrix.github import Exchange, GitHub, GitHubError
+from cicatrix.github import Exchange, GitHub, GitHubError, Refused
 from cicatrix.lawbook import load
 from cicatrix.ledger import LedgerError
 
@@ -30,6 +30,8 @@ class Check:
     health: Health
     says: str
     remedy: str = ""
+    about_credentials: bool = False
+    """Of an error: there are no credentials, GitHub refuses them, or they lack a permission."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +63,13 @@ class Patient:
 
 def examine(patient: Patient) -> tuple[Check, ...]:
     """Every check, in the order in which a person would mend things."""
+    github = _github(patient)
     return (
         _environment(patient),
-        *_lawbook(patient),
+        *_registry(patient),
+        *_lawbook(patient, own=OWN_LAWBOOK in github),
         _ledger(patient),
-        *_github(patient),
+        *github,
         _kill_switch(patient),
         _scanner(patient),
     )
@@ -74,6 +78,11 @@ def examine(patient: Patient) -> tuple[Check, ...]:
 def healthy(checks: Sequence[Check]) -> bool:
     """True when no item is an error."""
     return all(check.health is not Health.ERROR for check in checks)
+
+
+def credentials_lacking(checks: Sequence[Check]) -> bool:
+    """True when an error is about the credentials or what they may do."""
+    return any(check.health is Health.ERROR and check.about_credentials for check in checks)
 
 
 def _environment(patient: Patient) -> Check:
@@ -92,7 +101,17 @@ def _environment(patient: Patient) -> Check:
     return Check(item=item, health=Health.OK, says=patient.environment.value)
 
 
-def _lawbook(patient: Patient) -> list[Check]:
+def _registry(patient: Patient) -> list[Check]:
+    """GE-4: production without a registry of repositories writes nothing."""
+    if patient.environment is not Environment.PROD:
+        return []
+    says = "prod refuses every write until the registry of part 2"
+    remedy = "Nothing mends it in prod: reads and dry runs work there. Reruns need DEPLOY_ENV=staging."
+    return [Check(item="registry", health=Health.ERROR, says=says, remedy=remedy)]
+
+
+def _lawbook(patient: Patient, *, own: bool) -> list[Check]:
+    """The base lawbook and its pin. `own`: the named repository has a valid lawbook of its own."""
     if patient.base_problems:
         return [
             Check(
@@ -106,7 +125,7 @@ def _lawbook(patient: Patient) -> list[Check]:
     resolved = resolve([patient.base] if patient.base else [])
     name = f"{patient.base_file or 'built-in'}, version {resolved.lawbook.version} ({resolved.base_hash[:12]})"
     checks = [Check(item="lawbook", health=Health.OK, says=name)]
-    if patient.base is None and patient.environment is Environment.PROD:
+    if patient.base is None and patient.environment is Environment.PROD and not own:
         remedy = "Give one by --lawbook, CICATRIX_LAWBOOK or the repository's .github/cicatrix.yml."
         says = "the built-in lawbook holds in staging only"
         checks = [Check(item="lawbook", health=Health.WARNING, says=says, remedy=remedy)]
@@ -150,6 +169,7 @@ def _github(patient: Patient) -> list[Check]:
                 health=Health.ERROR,
                 says=f"there is no token for {host.name}",
                 remedy="Set GITHUB_TOKEN (or GH_TOKEN), or configure a GitHub App; `gh auth token` prints yours.",
+                about_credentials=True,
             )
         ]
     try:
@@ -162,7 +182,7 @@ def _github(patient: Patient) -> list[Check]:
             says=f"{host.api_url} answers" if answered else f"{trouble.what}: {trouble.why}",
             remedy="" if answered else trouble.next,
         )
-        token = Check(item="token", health=Health.ERROR, says=f"{trouble.what}: {trouble.why}", remedy=trouble.next)
+        token = _refused("token", trouble)
         return [api, token] if answered else [api]
     asked = bool(patient.exchanges)
     says = f"{host.api_url} answers" if asked else f"{host.api_url} was not asked: a workflow's token names nobody"
@@ -190,8 +210,7 @@ def _repository(patient: Patient, api: Check, *, asked: bool) -> list[Check]:
         patient.github.repository(owner, name)
         text = patient.github.file(owner, name, REPOSITORY_LAWBOOK)
     except GitHubError as trouble:
-        bad = Check(item="repository", health=Health.ERROR, says=f"{trouble.what}: {trouble.why}", remedy=trouble.next)
-        return [api, bad]
+        return [api, _refused("repository", trouble)]
     if not asked:
         api = Check(item="api", health=Health.OK, says=f"{patient.github.host.api_url} answers")
     found = [api, Check(item="repository", health=Health.OK, says=f"{owner}/{name} can be read")]
@@ -202,7 +221,20 @@ def _repository(patient: Patient, api: Check, *, asked: bool) -> list[Check]:
     if problems:
         remedy = "Correct it on the default branch; until then every write there is blocked (lawbook_block)."
         return [*found, *(_bad_lawbook(str(problem), remedy) for problem in problems)]
-    return [*found, Check(item="repository lawbook", health=Health.OK, says=f"{REPOSITORY_LAWBOOK} is valid")]
+    return [*found, OWN_LAWBOOK]
+
+
+OWN_LAWBOOK = Check(item="repository lawbook", health=Health.OK, says=f"{REPOSITORY_LAWBOOK} is valid")
+
+
+def _refused(item: str, trouble: GitHubError) -> Check:
+    return Check(
+        item=item,
+        health=Health.ERROR,
+        says=f"{trouble.what}: {trouble.why}",
+        remedy=trouble.next,
+        about_credentials=isinstance(trouble, Refused) and trouble.status in {401, 403},
+    )
 
 
 def _bad_lawbook(problem: str, remedy: str) -> Check:
@@ -217,13 +249,15 @@ def _write_right(patient: Patient) -> Check:
         if granted == "write":
             return Check(item=item, health=Health.OK, says="the App has actions: write")
         remedy = "Give the App `actions: write` on its settings page and accept it in the installation."
-        return Check(item=item, health=Health.ERROR, says=f"the App has actions: {granted}", remedy=remedy)
+        says = f"the App has actions: {granted}"
+        return Check(item=item, health=Health.ERROR, says=says, remedy=remedy, about_credentials=True)
     if patient.credential == "classic":
         scopes = _scopes(patient.exchanges)
         if "repo" in scopes:
             return Check(item=item, health=Health.OK, says="the token has the scope repo")
         says = f"the token has the scopes {', '.join(sorted(scopes)) or '(none)'}"
-        return Check(item=item, health=Health.ERROR, says=says, remedy="Reruns of private repositories need `repo`.")
+        remedy = "Reruns of private repositories need `repo`."
+        return Check(item=item, health=Health.ERROR, says=says, remedy=remedy, about_credentials=True)
     where = "the job's `permissions:`" if patient.credential == "actions" else "the token's settings"
     return Check(
         item=item,

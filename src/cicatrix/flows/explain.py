@@ -234,7 +234,7 @@ def story_of_run(view: View, host: str, repository_id: str, run_id: str) -> Told
     """The run's case and everything that the ledger tells of it, oldest first."""
     case = view.case_of_run(host, repository_id, run_id)
     entries = view.entries_of(run=(host, repository_id, run_id))
-    return {"case": _case(case), "story": [_entry(view, entry) for entry in entries]}
+    return {"case": _case(view, case), "story": [_entry(view, entry) for entry in entries]}
 
 
 def explain_operation(view: View, operation_id: str) -> Told | None:
@@ -245,7 +245,7 @@ def explain_operation(view: View, operation_id: str) -> Told | None:
     case = view.case_of_run(operation.host, operation.repository_id, operation.run_id)
     return {
         "operation": tell_operation(operation),
-        "case": _case(case),
+        "case": _case(view, case),
         "story": [_entry(view, entry) for entry in view.entries_of(operation_id=operation_id)],
     }
 
@@ -295,13 +295,19 @@ def tell_operation(operation: Operation) -> Told:
     }
 
 
-def _case(case: Case | None) -> Told | None:
+def awaits(view: View, case: Case) -> str:
+    """What the case waits for, with the number of the attempt that its operation makes."""
+    operation = view.operation(case.operation_id) if case.operation_id else None
+    return case.awaits if operation is None else case.awaits.replace("N+1", str(operation.base_attempt + 1))
+
+
+def _case(view: View, case: Case | None) -> Told | None:
     if case is None:
         return None
     return {
         "caseId": case.id,
         "state": case.state.value,
-        "awaits": case.awaits,
+        "awaits": awaits(view, case),
         "wakeAt": stamp(case.wake_at),
         "note": case.note,
         "openedAt": stamp(case.opened_at),
@@ -346,7 +352,9 @@ def sentence(kind: str, data: Mapping[str, Any]) -> str:
 def _decided(data: Mapping[str, Any]) -> str:
     first = str(data.get("reasons", "")).partition("\n")[0]
     how = "dry run, " if data.get("dryRun") else ""
-    return f"{how}{data.get('decision')} for {data.get('principal')} on attempt {data.get('runAttempt')}: {first}"
+    would = any(str(job.get("state", "")).startswith("would_") for job in data.get("jobs", []))
+    decision = "would rerun" if would else data.get("decision")
+    return f"{how}{decision} for {data.get('principal')} on attempt {data.get('runAttempt')}: {first}"
 
 
 def _names(jobs: Iterable[Mapping[str, Any]]) -> str:

@@ -79,8 +79,8 @@ class Settings(BaseSettings):
     )
     server: str | None = _setting(
         "CICATRIX_SERVER",
-        about="A Cicatrix service that keeps the ledger for workflows. The service comes with part 2; until then only "
-        "an error that says so comes of it.",
+        about="A Cicatrix service that keeps the ledger for workflows. The service comes with part 2; until then "
+        "every command that needs a ledger ends with an error that says so, also with CICATRIX_DATABASE_URL.",
     )
     lawbook: Path | None = _setting(
         "CICATRIX_LAWBOOK",
@@ -113,8 +113,8 @@ class Settings(BaseSettings):
     reconcile_window: float = _setting(
         "CICATRIX_RECONCILE_WINDOW",
         default=600.0,
-        about="Seconds for which the absence of a new attempt proves nothing after a lost answer. Below 60 it is "
-        "refused, except with GITHUB_API_URL on loopback.",
+        about="Seconds for which the absence of a new attempt proves nothing after a lost answer. Below "
+        f"{SHORTEST_WINDOW} it is refused, except with GITHUB_API_URL on loopback.",
     )
     poll_interval: float = _setting(
         "CICATRIX_POLL_INTERVAL", default=15.0, about="Seconds between two looks at a rerun that is under way."

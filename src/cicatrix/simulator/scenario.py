@@ -36,7 +36,7 @@
                 matrix_outcomes: {"3.11": [lost_runner, success]}
         pull_requests:
           - number: 1
-            head_branch: fix
+            head_branch: fix                    # pr-<number> if left out
             base_branch: main
             fork: false
             fork_deleted: false
@@ -80,36 +80,56 @@ repositories:
     workflows:
       - path: .github/workflows/ci.yml
         name: CI
-        on: [pull_request, push]
+        on: [pull_request]
         jobs:
-          - {id: build, seconds: 30}
-          - id: test
-            needs: [build]
-            matrix: {python: ["3.11", "3.12"]}
-            matrix_outcomes:
-              "3.12":
-                - failure: |
+          - {id: build, seconds: 30, steps: [Run actions/checkout@v4, Compile]}
+          - {id: test, needs: [build], matrix: {python: ["3.11", "3.12"]}}
+          - {id: gate, needs: [test], always: true, seconds: 5}
+    pull_requests:
+      - number: 1  # the runner of one job was lost
+        runs:
+          - {workflow: .github/workflows/ci.yml, finished: true, outcomes: {"test (3.11)": [lost_runner, success]}}
+      - number: 2  # the registry reset a connection
+        runs:
+          - workflow: .github/workflows/ci.yml
+            finished: true
+            outcomes:
+              "test (3.12)":
+                - failure: &reset |
                     npm error code ECONNRESET
                     npm error network request to https://registry.example.com/left-pad failed, reason: socket hang up
                   step: Install dependencies
                 - success
-          - {id: gate, needs: [test], always: true, seconds: 5}
-      - path: .github/workflows/lint.yml
-        name: Lint
-        on: [pull_request]
-        jobs:
-          - id: compile
+      - number: 3  # a test fails, and will again
+        runs:
+          - workflow: .github/workflows/ci.yml
+            finished: true
             outcomes:
-              - failure: "src/timeout.c:12:5: error: unknown type name 'timeout_t'"
-    pull_requests:
-      - number: 1
-        head_branch: add-left-pad
-        runs: [{workflow: .github/workflows/ci.yml, finished: true}]
-      - number: 2
-        head_branch: rename-timeout
-        runs: [{workflow: .github/workflows/lint.yml, finished: true}]
+              test:
+                failure: &assertion |
+                  E       AssertionError: assert 3 == 4
+                  FAILED tests/test_cart.py::test_total - AssertionError: assert 3 == 4
+      - number: 4  # it does not compile, and speaks of a timeout
+        runs:
+          - workflow: .github/workflows/ci.yml
+            finished: true
+            outcomes:
+              build: {failure: "src/timeout.c:12:5: error: unknown type name 'timeout_t'", step: Compile}
+      - number: 5  # one half is the registry's, the other the code's; the gate fails with them
+        runs:
+          - workflow: .github/workflows/ci.yml
+            finished: true
+            outcomes:
+              "test (3.11)": [{failure: *reset, step: Install dependencies}, success]
+              "test (3.12)": {failure: *assertion}
+      - number: 6  # the registry stays away, however often it is asked
+        runs:
+          - workflow: .github/workflows/ci.yml
+            finished: true
+            outcomes:
+              "test (3.11)": {failure: *reset, step: Install dependencies}
 """
-"""The world of `cicatrix simulate` without a file: one pull request that a rerun heals, one that it cannot."""
+"""The world of `cicatrix simulate` without a file: pull requests that a rerun heals, and some that it cannot."""
 
 _TOP = "now seed listing skipped_shown omit_run_attempt rate_limit tokens repositories faults"
 _JOB = "id name needs matrix dynamic_matrix always environment uses jobs labels seconds steps outcomes matrix_outcomes"
@@ -169,7 +189,8 @@ def _repository(made: World, where: str, tree: Any) -> None:
     for place, pull in _items(values.get("pull_requests", ()), f"{where}.pull_requests"):
         parts = _mapping(pull, place, f"{_PULL} checks runs")
         number = _integer(parts.get("number"), f"{place}.number")
-        opened = repo.pull_request(number, **{k: parts[k] for k in _PULL.split()[1:] if k in parts})
+        given = {"head_branch": f"pr-{number}", **{k: parts[k] for k in _PULL.split()[1:] if k in parts}}
+        opened = repo.pull_request(number, **given)
         for check_place, check in _items(parts.get("checks", ()), f"{place}.checks"):
             row = _mapping(check, check_place, "name app conclusion")
             repo.check_run(

@@ -60,15 +60,26 @@ def judge_side_effects(item: Item, name: str, question: Question) -> None:
 
 
 def judge_all_jobs(items: Sequence[Item], question: Question) -> None:
-    """ALL_JOBS takes every job of the run: all failed ones must be eligible, and no job may have side effects."""
+    """ALL_JOBS takes every job of the run: all failed ones must be eligible, and no job may have side effects.
+
+    One line for a skipped matrix or called workflow stays skipped; the jobs that it stands for run along.
+    """
     failed = [i for i in items if Reason.NOT_FAILED not in i.why]
     if not any(i.eligible for i in failed):
         return
     barred = [i for i in failed if not i.eligible and set(i.why) != {Reason.DEPENDANT_FAILURE}]
+    graph = question.facts.graph
+    along: dict[str, None] = {}
     for item in items:
-        if Reason.NOT_FAILED in item.why or set(item.why) == {Reason.DEPENDANT_FAILURE}:
+        inner = graph.runs_as(item.name) if graph else (item.name,)
+        if Reason.NOT_FAILED in item.why and inner != (item.name,):
+            along.update(dict.fromkeys(inner))
+        elif Reason.NOT_FAILED in item.why or set(item.why) == {Reason.DEPENDANT_FAILURE}:
             item.why.clear()
-        judge_side_effects(item, item.name, question)
+        for name in inner:
+            judge_side_effects(item, name, question)
+    for item in items:
+        item.along = tuple(along) if item.eligible else ()
     touched = [i for i in items if Reason.SIDE_EFFECT_JOB in i.why or Reason.ENVIRONMENT_JOB in i.why]
     for item in items:
         if barred:

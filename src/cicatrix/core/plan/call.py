@@ -45,9 +45,11 @@ def choose_call(items: Sequence[Item], question: Question) -> Choice:
 
 def _whole_run(eligible: Sequence[Item], items: Sequence[Item], question: Question) -> Choice:
     """ALL_JOBS takes every job of the run: one that may not rerun, for whatever reason, holds them all."""
-    barred = next((i for i in items if not i.eligible), None)
+    barred = next((i for i in items if not i.eligible and set(i.why) != {Reason.NOT_FAILED}), None)
     if barred is None:
-        return Choice(call=_call(Verb.RERUN, eligible, (), question), price="one rerun of the whole run")
+        own = {i.name for i in eligible}
+        along = dict.fromkeys(name for i in eligible for name in i.along if name not in own)
+        return Choice(call=_call(Verb.RERUN, eligible, along, question), price="one rerun of the whole run")
     reason = by_precedence(barred.why)[0]
     for item in eligible:
         item.no(reason, f"ALL_JOBS would rerun {barred.name} too")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -20,7 +21,7 @@ from cicatrix.flows.intent import Again, Recorded, Turn, plan_in, record_decisio
 from cicatrix.flows.reading import Reading, Target, read_head_again, read_run, read_target, repository_of
 from cicatrix.flows.settle import act
 from cicatrix.flows.told import answer_of_operation
-from cicatrix.ledger import Tx, View
+from cicatrix.ledger import LedgerError, Tx, View
 
 REREADS = 3
 """How often facts are read again because another operation of the run appeared meanwhile."""
@@ -67,8 +68,8 @@ def rerun_failed_jobs(ctx: Context, target: Target, request: RerunRequest) -> Re
             reading = _with_earlier_runs(ctx, request, reading)
         decided = [decide_run(ctx, request, reading, facts, started=started) for facts in reading.runs]
         answer = build_answer(request, reading, decided, _extras(reading))
-    except Exception:
-        with ctx.ledger.write("request.release") as tx:
+    except Exception:  # whatever it was, it is raised again: the id must not stay taken until its lease lapses
+        with suppress(LedgerError), ctx.ledger.write("request.release") as tx:
             tx.release_request(request.request_id)
         raise
     with ctx.ledger.write("request.finish") as tx:

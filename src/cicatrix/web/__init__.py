@@ -1,0 +1,1 @@
+"""HTTP IN: the API. Takes requests, asks the flows, and puts what they say on the wire."""

@@ -40,6 +40,10 @@ SEARCH_DATE = re.compile(r"^([<>]=?)?[\dT:Z+-]+$|^(\*|[\dT:Z+-]+)\.\.(\*|[\dT:Z+
 """`created` of a list of runs: a date-time in the description's types, search syntax in its prose
 (https://docs.github.com/en/search-github/getting-started-with-searching-on-github/understanding-the-search-syntax)."""
 
+BY_ID = re.compile(r"^/repositories/\d+(?=/|$)")
+"""Where the former name of a repository leads: the same operations by id, which the description lists by name only
+(https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects)."""
+
 SLASHED = {"path": ".+", "ref": ".+"}
 """Path parameters whose values hold slashes of their own."""
 _DATE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$")
@@ -106,6 +110,7 @@ class Judge:
         """Judges one exchange. Header names of the request and of the answer may be in any case."""
         if not self.active:
             return
+        path = BY_ID.sub("/repos/o/r", path)
         with self._lock:
             if log_host:
                 self.log_host += 1

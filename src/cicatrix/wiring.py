@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from cicatrix.core.access import AccessPolicy
 from cicatrix.core.facts import Identity
 from cicatrix.core.lawbook import Layer, LayerKind
 from cicatrix.core.policy import Environment
@@ -77,6 +78,7 @@ def build(
     *,
     host: str | None = None,
     read_only: bool = False,
+    service: bool = False,
     transport: httpx.BaseTransport | None = None,
     now: Callable[[], datetime] = now,
     sleep: Callable[[float], None] = time.sleep,
@@ -90,7 +92,8 @@ def build(
     """Everything a walk needs, closed at the end.
 
     `host` names one of `hosts(settings)`, the first one unless given. With `read_only` the ledger is read and not
-    written, and a ledger that does not exist yet is an empty throw-away one. The other arguments take the place of the
+    written, and a ledger that does not exist yet is an empty throw-away one. `service` asks the access policy of the
+    settings for every repository; without it the person who names a repository is the policy. The other arguments take the place of the
     real clock, network, threads and log. `boundary` is called at the named points of client and ledger.
     Raises SettingsError, LedgerError.
     """
@@ -117,7 +120,7 @@ def build(
             sleep=sleep,
             new_id=new_id,
             gather=gather,
-            deployment=deployment(settings),
+            deployment=deployment(settings, service=service),
             log=log,
         )
 
@@ -168,9 +171,9 @@ def _ledger_url(settings: Settings, *, making: bool) -> tuple[str, bool]:
     """The ledger's address, and whether its file is missing. The default one is made when it is to be written."""
     if settings.server is not None:
         raise SettingsError(
-            "CICATRIX_SERVER is set, and there is no service yet.",
-            "The service comes with part 2 of Cicatrix.",
-            "Unset CICATRIX_SERVER, and name a ledger in CICATRIX_DATABASE_URL.",
+            "CICATRIX_SERVER is set, and the shell cannot ask a service yet.",
+            "Only the service's own API can: POST /api/github/prs/{prNumber}/checks/rerun.",
+            "Ask the API, or unset CICATRIX_SERVER and name a ledger in CICATRIX_DATABASE_URL.",
         )
     if settings.database_url is not None:
         url = settings.database_url
@@ -316,7 +319,7 @@ def client(
 # --- the rest ----------------------------------------------------------------------------------------------------
 
 
-def deployment(settings: Settings) -> Deployment:
+def deployment(settings: Settings, *, service: bool = False) -> Deployment:
     """What the settings say about this installation."""
     base, problems = base_lawbook(settings)
     return Deployment(
@@ -329,7 +332,26 @@ def deployment(settings: Settings) -> Deployment:
         poll_interval=settings.poll,
         kill_switch=kill_switch(settings),
         attempt_bound_only=settings.ephemeral_ledger,
+        access=access_policy(settings)[0] if service else None,
     )
+
+
+DEMO_ALLOWLIST = '{"allowlist": [{"owner": "acme", "repo": "shop"}]}'
+"""What a service may touch at a simulated GitHub where no allowlist is set: the repository of the drills (AU-1)."""
+
+
+def access_policy(settings: Settings) -> tuple[AccessPolicy, tuple[str, ...]]:
+    """The service's access policy, and why the configured one cannot be used; it then denies every repository."""
+    text = settings.repo_allowlist
+    if text is None and settings.on_loopback:
+        text = DEMO_ALLOWLIST
+    if text is None:
+        why = "GITHUB_REPO_ALLOWLIST is not set"
+        return AccessPolicy.deny_all(why), (why,)
+    found = AccessPolicy.parse(text)
+    if isinstance(found, AccessPolicy):
+        return found, ()
+    return AccessPolicy.deny_all("; ".join(found)), found
 
 
 def base_lawbook(settings: Settings) -> tuple[Layer | None, tuple[str, ...]]:

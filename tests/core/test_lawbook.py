@@ -28,8 +28,8 @@ from cicatrix.core.lawbook import (
     resolve,
     validate,
 )
-from cicatrix.core.lawbook.layers import MOST_PROBLEMS
 from cicatrix.core.lawbook.model import SideEffects
+from cicatrix.core.lawbook.problems import MOST_PROBLEMS
 from cicatrix.core.verdict import FailureClass
 
 REPO = ".github/cicatrix.yml"
@@ -218,7 +218,6 @@ def merged(repository: Mapping[str, Any], organisation: Mapping[str, Any] | None
         ({"storm": {"window": "1h"}}, "storm.window", "2h"),
         ({"serial": {"maxAttempts": 5}}, "serial.maxAttempts", 2),
         ({"precision": {"minimumPercent": 10}}, "precision.minimumPercent", 90),
-        ({"automation": [{"actionType": "rerun_failed_jobs"}]}, "automation", []),
         ({"rollback": {"mergePerDay": 1}}, "rollback.mergePerDay", 0),
     ],
 )

@@ -13,7 +13,7 @@ from cicatrix import __version__
 from . import nouns
 from .screen import Format
 
-VERBS = ("rerun", "explain", "diagnose", "tick", "doctor", "simulate", "demo")
+VERBS = ("rerun", "explain", "triage", "prompt", "diagnose", "tick", "up", "doctor", "simulate", "demo")
 NOUNS = nouns.NOUNS
 
 app = typer.Typer(
@@ -133,6 +133,54 @@ def explain(
 
 
 @app.command()
+def triage(
+    *,
+    target: Annotated[str | None, typer.Argument(metavar="TARGET", help="As for rerun.")] = None,
+    repo: Repo = None,
+    run_id: RunId = None,
+    max_log_bytes: Annotated[int, typer.Option(min=1, max=1_048_576, help="Bytes of each excerpt at most.")] = 65_536,
+    max_steps: Annotated[int, typer.Option(min=1, max=500, help="Steps told of each job at most.")] = 50,
+    lawbook: Lawbook = None,
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Say what failed, of which class, on what evidence, and what comes next. Writes nothing."""
+    from . import triaging
+
+    options = triaging.Options(
+        repo=repo, run_id=run_id, lawbook=lawbook, max_log_bytes=max_log_bytes, max_steps=max_steps
+    )
+    triaging.triage(target, options, as_json=as_json, output=output)
+
+
+@app.command()
+def prompt(
+    *,
+    target: Annotated[str | None, typer.Argument(metavar="TARGET", help="As for rerun.")] = None,
+    repo: Repo = None,
+    run_id: RunId = None,
+    max_files: Annotated[int, typer.Option(min=1, max=50, help="Files a repair may change.")] = 5,
+    prefer_minimal_diff: Annotated[
+        bool, typer.Option("--minimal-diff/--no-minimal-diff", help="Ask for the smallest change, or for the cause.")
+    ] = True,
+    lawbook: Lawbook = None,
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Write a prompt for whoever repairs what failed, one for each class of failure. Writes nothing to GitHub."""
+    from . import triaging
+
+    triaging.prompt(
+        target,
+        triaging.Options(repo=repo, run_id=run_id, lawbook=lawbook),
+        max_files=max_files,
+        prefer_minimal_diff=prefer_minimal_diff,
+        as_json=as_json,
+        output=output,
+    )
+
+
+@app.command()
 def diagnose(
     *,
     source: Annotated[
@@ -172,6 +220,19 @@ def doctor(
     from . import doctoring
 
     raise typer.Exit(doctoring.doctor(repo=repo, lawbook=lawbook, as_json=as_json, output=output))
+
+
+@app.command()
+def up(
+    *,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 is a free one.")] = 8470,
+    lawbook: Lawbook = None,
+) -> None:
+    """Serve the API and wake what is due, in one process, until Ctrl-C or SIGTERM."""
+    from . import upping
+
+    upping.up(host=host, port=port, lawbook=lawbook)
 
 
 @app.command()

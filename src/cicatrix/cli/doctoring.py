@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from cicatrix import wiring
+from cicatrix.core.lawbook import Layer, LayerKind
 from cicatrix.flows.doctor import Check, Health, Patient, credentials_lacking, examine, healthy
-from cicatrix.github import Exchange, GitHub, TokenCredentials
-from cicatrix.ledger import LedgerUnavailable
+from cicatrix.flows.doctor_rights import Allowlist, Rights, read_rights
+from cicatrix.github import Exchange, GitHub, GitHubError, TokenCredentials
+from cicatrix.lawbook import load
+from cicatrix.ledger import LedgerError, LedgerUnavailable
 from cicatrix.settings import Settings, SettingsError
 
 from . import state
@@ -48,7 +51,6 @@ def _show(check: Check) -> None:
 
 
 def _patient(stack: ExitStack, settings: Settings, repo: str | None) -> Patient:
-    base, problems = wiring.base_lawbook(settings)
     exchanges: list[Exchange] = []
     github: GitHub | None = None
     credential: str | None = None
@@ -66,6 +68,9 @@ def _patient(stack: ExitStack, settings: Settings, repo: str | None) -> Patient:
             credential = "classic"
     except SettingsError as wrong:
         problem = f"{wrong.what} {wrong.why}", wrong.next
+    rights = _rights(settings, github, place)
+    base, problems = _base(settings, rights)
+    policy, troubles = wiring.access_policy(settings)
     return Patient(
         deploy_env=settings.deploy_env,
         environment=settings.environment,
@@ -84,7 +89,32 @@ def _patient(stack: ExitStack, settings: Settings, repo: str | None) -> Patient:
         repository=place,
         kill_switch=wiring.kill_switch(settings),
         fast_scanner=importlib.util.find_spec("hyperscan") is not None,
+        rights=rights,
+        allowlist=Allowlist(policy=policy, configured=settings.repo_allowlist is not None, problems=troubles),
     )
+
+
+def _rights(settings: Settings, github: GitHub | None, place: tuple[str, str] | None) -> Rights | None:
+    """What the ledger holds about rights; None when it cannot be read (its own line then says why)."""
+    found = None
+    if github is not None and place is not None:
+        with suppress(GitHubError):  # the repository's own line says why
+            found = github.repository(*place)
+    try:
+        with wiring.open_ledger_only(settings) as ledger, ledger.read() as view:
+            return read_rights(view, github.host.name if github else "", found)
+    except (LedgerError, SettingsError):
+        return None
+
+
+def _base(settings: Settings, rights: Rights | None) -> tuple[Layer | None, tuple[str, ...]]:
+    """The deployment's base lawbook: the file given to it, else the stored one."""
+    base, problems = wiring.base_lawbook(settings)
+    stored = next((s for s in rights.lawbooks if s.scope == LayerKind.DEPLOYMENT), None) if rights else None
+    if settings.lawbook is not None or stored is None:
+        return base, problems
+    layer, wrong = load(stored.content.encode(), f"{stored.file} (stored)", kind=LayerKind.DEPLOYMENT)
+    return layer, tuple(str(problem) for problem in wrong)
 
 
 def _ledger_size(settings: Settings) -> int | None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cicatrix.core.facts import Problem
-from cicatrix.core.lawbook import Layer, LayerKind, describe, json_schema, resolve
+from cicatrix.core.lawbook import Layer, LayerKind, Resolved, describe, json_schema, resolve
 from cicatrix.lawbook import LARGEST, load
 
 from . import state
+from .documents import content, first, told
 from .errors import Code, Stop
 from .screen import Format
+
+if TYPE_CHECKING:
+    from cicatrix.settings import Settings
 
 USUAL = Path(".github/cicatrix.yml")
 
@@ -63,47 +67,31 @@ def _result(file: Path, layer: Layer | None, problems: tuple[Problem, ...]) -> d
         "valid": layer is not None,
         "version": resolved.lawbook.version if resolved else None,
         "hash": resolved.hash if resolved else None,
-        "problems": [
-            {"line": p.line, "column": p.column, "path": p.path, "message": p.message, "text": str(p)} for p in problems
-        ],
+        "problems": [told(problem) for problem in problems],
         "ignored": [str(line) for line in resolved.ignored] if resolved else [],
     }
 
 
 def _loaded(file: Path, kind: LayerKind = LayerKind.REPOSITORY) -> tuple[Layer | None, tuple[Problem, ...]]:
-    try:
-        with file.open("rb") as stream:
-            text = stream.read(LARGEST + 1)  # one byte more: `load` then says that it is too large
-    except OSError as trouble:
-        raise Stop(
-            "The lawbook cannot be read.",
-            f"{file}: {trouble.strerror}.",
-            "Name the file, or run it where .github/cicatrix.yml is; without one the built-in lawbook holds.",
-        ) from None
-    return load(text, str(file), kind=kind)
+    advice = "Name the file, or run it where .github/cicatrix.yml is; without one the built-in lawbook holds."
+    return load(content(file, LARGEST, advice), str(file), kind=kind)
 
 
 def show(file: Path | None, *, repo: str | None, lawbook: Path | None, as_json: bool, output: Format | None) -> None:
-    """The resolved lawbook with the origin of every value, and what a file asked for in vain."""
-    from cicatrix import wiring  # noqa: PLC0415 -- the import budget of `check`
+    """The resolved lawbook with the origin of every value, and what a file asked for in vain.
 
+    With `repo` as a decision about that repository would resolve it now: stored versions and the default branch's file.
+    """
     from .session import settings_of  # noqa: PLC0415 -- the import budget of `check`
 
     screen = state.screen
     shape = screen.format(output, as_json)
     settings = settings_of(lawbook=lawbook)
-    base, problems = wiring.base_lawbook(settings)
+    resolved, problems = _of_repository(repo, settings) if repo is not None else _of_file(file, settings)
     if problems:
         raise Stop(
-            "The lawbook cannot be used.", f"{_first(problems)}.", "Correct it; `cicatrix lawbook check` lists more."
+            "The lawbook cannot be used.", f"{first(problems)}.", "Correct it; `cicatrix lawbook check` lists more."
         )
-    if repo is not None:
-        own = _from_github(repo, lawbook)
-    elif file is not None or USUAL.is_file():
-        own = _valid(*_loaded(file or USUAL))
-    else:
-        own = None
-    resolved = resolve([layer for layer in (base, own) if layer is not None])
     if shape is Format.JSON:
         screen.json(
             {
@@ -131,33 +119,39 @@ def show(file: Path | None, *, repo: str | None, lawbook: Path | None, as_json: 
         screen.line(f"! {screen.safe(line)}")
 
 
-def _from_github(repo: str, lawbook: Path | None) -> Layer | None:
+def _of_repository(repo: str, settings: Settings) -> tuple[Resolved, tuple[str, ...]]:
     from cicatrix import wiring  # noqa: PLC0415 -- the import budget of `check`
-    from cicatrix.flows.policies import REPOSITORY_LAWBOOK  # noqa: PLC0415 -- the import budget of `check`
-    from cicatrix.settings import load as load_settings  # noqa: PLC0415 -- the import budget of `check`
+    from cicatrix.flows.policies import lawbook_of, read_rules  # noqa: PLC0415 -- the import budget of `check`
 
+    from .session import opened  # noqa: PLC0415 -- the import budget of `check`
     from .targets import repository  # noqa: PLC0415 -- the import budget of `check`
 
-    settings = load_settings({"lawbook": lawbook})
     host, owner, name = repository(repo, wiring.hosts(settings))
-    with wiring.client(settings, host=host) as github:
-        github.repository(owner, name)  # tells a missing repository from a missing file
-        text = github.file(owner, name, REPOSITORY_LAWBOOK)
-    return None if text is None else _valid(*load(text, REPOSITORY_LAWBOOK))
+    with opened(settings, host, read_only=True) as ctx:
+        home = ctx.github.repository(owner, name)  # tells a missing repository from a missing file
+        rules = read_rules(ctx, owner, name)
+        with ctx.ledger.read() as view:
+            return lawbook_of(view, ctx.deployment, rules, home)
+
+
+def _of_file(file: Path | None, settings: Settings) -> tuple[Resolved, tuple[str, ...]]:
+    """The file at hand as the repository's, on top of what the deployment has."""
+    from cicatrix import wiring  # noqa: PLC0415 -- the import budget of `check`
+    from cicatrix.flows.policies import Rules, lawbook_of  # noqa: PLC0415 -- the import budget of `check`
+
+    own = _valid(*_loaded(file or USUAL)) if file is not None or USUAL.is_file() else None
+    with wiring.open_ledger_only(settings) as ledger, ledger.read() as view:
+        return lawbook_of(view, wiring.deployment(settings), Rules(own=own), None)
 
 
 def _valid(layer: Layer | None, problems: tuple[Problem, ...]) -> Layer | None:
     if problems:
         raise Stop(
             "The lawbook is not valid.",
-            _first(problems),
+            first(problems),
             "Correct it there; `cicatrix lawbook check` lists every problem.",
         )
     return layer
-
-
-def _first(problems: Sequence[object]) -> str:
-    return f"{problems[0]}" + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "")
 
 
 def schema() -> None:

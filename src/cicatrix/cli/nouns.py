@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from . import rights
 from .screen import Format
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, as in pipes.")]
@@ -24,15 +25,16 @@ def _noun(text: str) -> typer.Typer:
 
 
 ledger = _noun("The record: entries, tree head, export and proof.")
-lawbook = _noun("The rules: check a file, show what holds, print the JSON Schema.")
+lawbook = _noun("The rules: check a file, show what holds, store versions, print the JSON Schema.")
 operation = _noun("Writes to GitHub that were intended, and their fate.")
 config = _noun("The settings in force.")
 
-APPS = {"ledger": ledger, "lawbook": lawbook, "operation": operation, "config": config}
+APPS = {"ledger": ledger, "lawbook": lawbook, "operation": operation, **rights.APPS, "config": config}
 NOUNS = {
     "ledger": ("list", "show", "head", "verify", "export"),
-    "lawbook": ("check", "show", "schema"),
+    "lawbook": ("check", "show", "diff", "activate", "deactivate", "history", "schema"),
     "operation": ("list", "show", "resolve"),
+    **rights.NOUNS,
     "config": ("show",),
 }
 
@@ -132,6 +134,115 @@ def lawbook_show(
     from . import lawbooks
 
     lawbooks.show(file, repo=repo, lawbook=lawbook, as_json=as_json, output=output)
+
+
+Scope = Annotated[
+    str | None,
+    typer.Option(
+        metavar="deployment|organisation|repository",
+        help="Unless given: what -R or --org names; without them, the deployment.",
+    ),
+]
+ScopeRepo = Annotated[
+    str | None, typer.Option("--repo", "-R", metavar="OWNER/REPO", help="The repository, or one of the organisation.")
+]
+ScopeOrg = Annotated[str | None, typer.Option("--org", metavar="ORG", help="The organisation.")]
+
+
+@lawbook.command("activate")
+def lawbook_activate(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A lawbook with a version of its own.")],
+    scope: Scope = None,
+    repo: ScopeRepo = None,
+    org: ScopeOrg = None,
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Store a lawbook as a version that never changes, and make it active."""
+    from . import lawbook_store
+
+    lawbook_store.store(file, scope=scope, repo=repo, org=org, as_json=as_json, output=output)
+
+
+@lawbook.command("deactivate")
+def lawbook_deactivate(
+    *,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is recorded.")],
+    scope: Scope = None,
+    repo: ScopeRepo = None,
+    org: ScopeOrg = None,
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """End the stored lawbook that is active in a scope."""
+    from . import lawbook_store
+
+    lawbook_store.end(scope=scope, repo=repo, org=org, reason=reason, as_json=as_json, output=output)
+
+
+@lawbook.command("history")
+def lawbook_history(
+    *,
+    scope: Scope = None,
+    repo: ScopeRepo = None,
+    org: ScopeOrg = None,
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Show which stored lawbook was active when, and by whom."""
+    from . import lawbook_store
+
+    lawbook_store.history(scope=scope, repo=repo, org=org, as_json=as_json, output=output)
+
+
+@lawbook.command("diff")
+def lawbook_diff(
+    *,
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="The lawbook that holds.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The lawbook that is proposed.")],
+    repo: Annotated[
+        str | None, typer.Option("--repo", "-R", metavar="OWNER/REPO", help="Only decisions about this repository.")
+    ] = None,
+    since: Annotated[str, typer.Option("--since", metavar="TIME", help="How far back: 90d, 24h or 30m.")] = "90d",
+    place: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            metavar="deployment|organisation|repository",
+            help="Whose lawbook the two are; what the deployment has beside it holds too.",
+        ),
+    ] = "repository",
+    fail_on_change: Annotated[
+        bool, typer.Option("--fail-on-change", help="End with 1 if a decision would change: a gate for policy changes.")
+    ] = False,
+    lawbook: BaseLawbook = None,
+    as_json: AsJson = False,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="table|json|md", help="table on a terminal, json in pipes, unless given."
+        ),
+    ] = None,
+) -> None:
+    """Replay two lawbooks over recorded decisions and list every one that would change. GitHub is not asked."""
+    from . import diffing
+
+    raise typer.Exit(
+        diffing.diff(
+            diffing.Asked(
+                old=old,
+                new=new,
+                repo=repo,
+                since=since,
+                place=diffing.place_of(place),
+                lawbook=lawbook,
+                fail_on_change=fail_on_change,
+                as_json=as_json,
+                output=diffing.shape_of(output),
+            )
+        )
+    )
 
 
 @lawbook.command("schema")

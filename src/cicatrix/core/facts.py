@@ -58,6 +58,36 @@ class PullRequest:
     """None when the fork was deleted."""
     auto_merge: bool
     author_id: str | None = None
+    author: str | None = None
+    """Login of whoever opened it; None when the account is gone."""
+    draft: bool | None = None
+    """None when the answer did not say."""
+    mergeable: bool | None = None
+    """None while GitHub is still finding out, or when the answer did not say."""
+    labels: tuple[str, ...] = ()
+    assignees: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    name: str
+    head_sha: str
+    protected: bool | None
+    """None when the answer did not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """One review of a pull request (https://docs.github.com/en/rest/pulls/reviews)."""
+
+    login: str
+    """Empty when the account is gone."""
+    state: str
+    """GitHub's open enum in capitals: APPROVED, CHANGES_REQUESTED, COMMENTED, DISMISSED, PENDING."""
+    commit_sha: str | None
+    """The head that was reviewed."""
+    submitted_at: datetime | None
+    """None while the review is pending."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +149,8 @@ class WorkflowRun:
     """None when the fork was deleted."""
     repository_id: str
     repository_owner_id: str = ""
+    repository_full_name: str = ""
+    """`owner/name` as GitHub tells it now, whatever name was asked for; empty when the answer did not say."""
     status: str
     conclusion: str | None
     run_attempt: int | None
@@ -152,6 +184,20 @@ class CheckRun:
     status: str
     conclusion: str | None
     app_slug: str | None
+    url: str = ""
+    """Where the App shows its details; the App chooses it."""
+    title: str = ""
+    summary: str = ""
+    """What the App says about the outcome: text of a stranger, of any length."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitStatus:
+    """The latest commit status of one context, the older kind of check."""
+
+    context: str
+    state: str
+    """error, failure, pending or success."""
 
 
 T = TypeVar("T")

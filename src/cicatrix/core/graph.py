@@ -76,13 +76,24 @@ class Graph:
     def build(cls, path: str, files: Mapping[str, object]) -> Graph:
         """The graph of the workflow file `path`. Never raises for what the files hold, and always ends.
 
-        `files` holds the parsed trees by path; those of called workflows by the names of `reusable_paths`.
+        `files` holds the parsed trees by path; those of called workflows by the names of `reusable_paths`. What
+        `files()` of another graph gave does as well: the graph is then equal to that one.
         """
         builder = _Builder(files)
         builder.add_run(path)
         graph = cls(path, tuple(dict.fromkeys(builder.unresolved)), tuple(builder.nodes), builder.files)
         graph._index()
         return graph
+
+    def files(self) -> Mapping[str, WorkflowFile]:
+        """The workflow files that the graph was built from, by the names of `build`; those that were read, that is."""
+        found: dict[str, WorkflowFile] = {}
+        for instance, file in self._files.items():
+            name = self.path
+            for depth, (job_id, _) in enumerate(instance):
+                name = reusable_of(self._files[instance[:depth]].jobs[job_id].uses or "", name) or name
+            found[name] = file
+        return found
 
     def key_of(self, shown_name: str) -> str | None:
         """The job key: workflow path + job id + matrix values (foundations 2).
@@ -273,7 +284,8 @@ class _Builder:
 
     def _add_file(self, name: str, prefix: Instance, callers: tuple[Template, ...], chain: tuple[str, ...]) -> None:
         if name not in self._parsed:
-            self._parsed[name] = parse_workflow(self._trees[name])
+            tree = self._trees[name]
+            self._parsed[name] = tree if isinstance(tree, WorkflowFile) else parse_workflow(tree)
             self.unresolved += [f"{name}: {reason}" for reason in self._parsed[name].unresolved]
         file = self.files[prefix] = self._parsed[name]
         for job in file.jobs.values():

@@ -119,6 +119,8 @@ class UsageQuery:
     run_id: str
     pull_request: int
     head_sha: str
+    action: str = "rerun_failed_jobs"
+    """The registry's action type, for kill switches of one action."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +152,8 @@ class Usage:
     """Id of the unresolved `identity.conflict` of this repository, if there is one."""
     kill_switch: str | None = None
     """Why the database's kill switch stops writes here, if it does."""
+    first_rerun: datetime | None = None
+    """When the first rerun that GitHub accepted on this pull request and head SHA was intended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
+from cicatrix.core.actions import ActionType
+from cicatrix.core.automation import AutomationVerdict
+from cicatrix.core.environment import Environment
 from cicatrix.core.lawbook import Resolved, bound
 from cicatrix.core.reasons import Reason
+from cicatrix.core.registry import Evaluation
+
+__all__ = ["BUILT_IN_LABEL", "HARD_CAP", "Denial", "Environment", "Limits", "Mode", "Policy", "RerunRequest"]
 
 HARD_CAP = 5
 """No job is ever rerun more often than this (seed 000: max 5), whatever any file says."""
 
 BUILT_IN_LABEL = "v1.0.0-dev"
-
-
-class Environment(StrEnum):
-    STAGING = "staging"
-    PROD = "prod"
 
 
 class Mode(StrEnum):
@@ -40,6 +43,14 @@ class RerunRequest:
     only_jobs: frozenset[str] | None = None
     """Shown names of the jobs that wait for their turn (mixed: serial); None for a fresh request."""
 
+    requester: str | None = None
+    """GitHub login of the person who asks, if there is one: nobody approves their own request (RG-5)."""
+
+    @property
+    def action(self) -> ActionType:
+        """The action of the registry that this request asks for."""
+        return ActionType.RERUN_CHECKS if self.mode is Mode.ALL_JOBS else ActionType.RERUN_FAILED_JOBS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -61,6 +72,19 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Denial:
+    """Which place said no to the request as a whole, for surfaces that answer with a refusal (HTTP 403 and 429)."""
+
+    code: str
+    """A code of the API: REPO_ACCESS_DENIED, ACTION_NOT_ALLOWED, APPROVAL_REQUIRED or POLICY_DENIED."""
+    what: str
+    why: str
+    next: str
+    details: Mapping[str, object] = field(default_factory=dict)
+    next_allowed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """One repository's policy. `stops` are reasons for which nothing may be written at all, each with its evidence."""
 
@@ -68,11 +92,20 @@ class Policy:
     environment: Environment
     registry_limit: int | None = None
     """None without a registry: staging then uses the lawbook's limits."""
+    registry_bound: str = "registry maxRetries"
+    """What set `registry_limit`, with file and line."""
     stops: tuple[tuple[Reason, str], ...] = ()
     attempt_bound_only: bool = False
     """True inside GitHub Actions without a database: the ledger dies with the runner, so `run_attempt` is the bound."""
     remarks: tuple[str, ...] = field(default=())
     """Sentences that every answer under this policy carries, such as "built-in lawbook"."""
+    evaluation: Evaluation | None = None
+    """The registry's answer, for the record; None where no repository was known to evaluate."""
+    automation: AutomationVerdict | None = None
+    """The automation policy's answer; None where the lawbook lists no policy."""
+    denial: Denial | None = None
+    access_hash: str = ""
+    """Hash of the access policy (AU-2); empty in a shell, where the person who names the repository is the policy."""
 
     def limits(self, request: RerunRequest, used: int) -> Limits:
         """min(request, registry, lawbook attempts.perJob, 5), and which of them bound."""
@@ -82,7 +115,7 @@ class Policy:
             (request.max_attempts, "the request's maxAttempts"),
         ]
         if self.registry_limit is not None:
-            candidates.append((self.registry_limit, "registry maxRetries"))
+            candidates.append((self.registry_limit, self.registry_bound))
         candidates.append((HARD_CAP, "the hard cap of 5"))
         smallest, bound_by = min(candidates, key=lambda c: c[0])
         return Limits(

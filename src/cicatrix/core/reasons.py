@@ -36,6 +36,7 @@ class Reason(StrEnum):
     LAWBOOK_MISMATCH = "lawbook_mismatch"
     LAWBOOK_BLOCK = "lawbook_block"
     ALL_JOBS_NOT_ALLOWED = "all_jobs_not_allowed"
+    ACCESS_DENIED = "access_denied"
     REGISTRY_DENIED = "registry_denied"
     APPROVAL_REQUIRED = "approval_required"
     INCOMPLETE_DATA = "incomplete_data"
@@ -76,6 +77,7 @@ class Reason(StrEnum):
     REPO_DAY_BUDGET_EXCEEDED = "repo_day_budget_exceeded"
     ORG_DAY_BUDGET_EXCEEDED = "org_day_budget_exceeded"
     COST_CEILING = "cost_ceiling"
+    MAX_WAIT_EXCEEDED = "max_wait_exceeded"
     NO_SIGNAL_CHANGE = "no_signal_change"
     COOLDOWN_ACTIVE = "cooldown_active"
     OUTAGE_HOLD = "outage_hold"
@@ -146,11 +148,18 @@ PAGES: dict[Reason, Page] = {
         "`allowAllJobs` in `cicatrix lawbook show`.",
         "`allowAllJobs: true` in the organisation's lawbook, or asking for FAILED_ONLY.",
     ),
+    Reason.ACCESS_DENIED: Page(
+        BLOCKED,
+        "The access policy of the service does not name this repository, or not this branch of it.",
+        "GITHUB_REPO_ALLOWLIST and the branch that the message names.",
+        "An entry of the allowlist for the repository and the branch. In a shell no allowlist is asked.",
+    ),
     Reason.REGISTRY_DENIED: Page(
         BLOCKED,
         "The registry of repository actions does not allow this, or production has no registry.",
-        "The registry entry of the repository.",
-        "An entry that enables rerun_failed_jobs with maxRetries above 0.",
+        "The registry entry of the repository: `cicatrix registry show -R owner/repo`; the message names file and line.",
+        "An entry that enables rerun_failed_jobs (rerun_checks for ALL_JOBS) with maxRetries above 0, "
+        "and whose preconditions hold.",
     ),
     Reason.APPROVAL_REQUIRED: Page(
         BLOCKED,
@@ -361,6 +370,12 @@ PAGES: dict[Reason, Page] = {
         "The rerun would cost more minutes than the ceiling leaves.",
         "`minutes` in the lawbook, and the jobs' last durations.",
         "Time, or a higher ceiling.",
+    ),
+    Reason.MAX_WAIT_EXCEEDED: Page(
+        BLOCKED,
+        "Green was awaited longer than the lawbook allows on this head SHA: our own scheduler gives up.",
+        "`stopRules.maxWaitMinutesForGreen`, and when the first rerun on this head was accepted.",
+        "A new head SHA, or a person's own request: only automatic reruns are held by this rule.",
     ),
     Reason.NO_SIGNAL_CHANGE: Page(
         BLOCKED,

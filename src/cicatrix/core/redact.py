@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
+from cicatrix.core.encoded_secrets import encoded_spans
 from cicatrix.core.secret_shapes import SHAPES
 
 REDACTED = "[redacted]"
@@ -54,6 +55,11 @@ def redact(text: str) -> str:
     return _redacted(_clean(text), _shapes).decode("utf-8", "replace")
 
 
+def redact_lines(text: str) -> str:
+    """As `redact`, and with as many line feeds as before: a secret of several lines leaves empty lines behind it."""
+    return _redacted(_clean(text), _shapes, keep_lines=True).decode("utf-8", "replace")
+
+
 def redactor(extra: Iterable[str]) -> Callable[[str], str]:
     """A `redact` that also removes the values of `extra`: as they are, quoted for URLs and JSON, and in base64.
 
@@ -80,24 +86,24 @@ def _clean(text: str) -> bytes:
     return data if plain_ascii else _INVISIBLE.sub(b"", data)
 
 
-def _redacted(data: bytes, spans: Callable[[bytes], Iterable[Span]]) -> bytes:
+def _redacted(data: bytes, spans: Callable[[bytes], Iterable[Span]], *, keep_lines: bool = False) -> bytes:
     """Masks until nothing is left to mask: what stood right before a secret may have hidden another one.
 
     Only lines that were changed are looked at again.
     """
-    data = _masked(data, spans(data))
+    data = _masked(data, spans(data), keep_lines=keep_lines)
     for _ in range(_MOST_PASSES):
         if _MASK not in data:
             break
         lines = data.split(b"\n")
         changed = [n for n, line in enumerate(lines) if _MASK in line]
         before = b"\n".join(lines[n] for n in changed)
-        after = _masked(before, spans(before))
+        after = _masked(before, spans(before), keep_lines=keep_lines)
         if after == before:
             break
         again = after.split(b"\n")
         if len(again) != len(changed):  # a secret of several lines came to light
-            data = _masked(data, spans(data))
+            data = _masked(data, spans(data), keep_lines=keep_lines)
             continue
         for n, line in zip(changed, again, strict=True):
             lines[n] = line
@@ -105,7 +111,10 @@ def _redacted(data: bytes, spans: Callable[[bytes], Iterable[Span]]) -> bytes:
     return data
 
 
-def _masked(data: bytes, spans: Iterable[Span]) -> bytes:
+def _masked(data: bytes, spans: Iterable[Span], *, keep_lines: bool = False) -> bytes:
+    def mask(start: int, end: int) -> bytes:
+        return _MASK + b"\n" * data.count(b"\n", start, end) if keep_lines else _MASK
+
     parts: list[bytes] = []
     done, start, end = 0, -1, -1
     for first, last in sorted(spans):
@@ -113,22 +122,27 @@ def _masked(data: bytes, spans: Iterable[Span]) -> bytes:
             end = max(end, last)
             continue
         if end >= 0:
-            parts += [data[done:start], _MASK]
+            parts += [data[done:start], mask(start, end)]
             done = end
         start, end = first, last
     if end >= 0:
-        parts += [data[done:start], _MASK]
+        parts += [data[done:start], mask(start, end)]
         done = end
     parts.append(data[done:])
     return b"".join(parts)
 
 
 def _shapes(data: bytes) -> list[Span]:
+    return [*_plain_shapes(data), *encoded_spans(data, _plain_shapes)]
+
+
+def _plain_shapes(data: bytes) -> list[Span]:
     lower = data.lower()
     return [
         *(span for shape in SHAPES for span in shape.find(data)),
         *_private_keys(data),
         *_userinfo(data, lower),
+        *_command_lines(data, lower),
         *_headers(data, lower),
         *_schemes(data, lower),
         *_assignments(data, lower),
@@ -216,6 +230,23 @@ def _quote_before(data: bytes, at: int) -> bytes:
 def _line_end(data: bytes, at: int) -> int:
     found = data.find(b"\n", at)
     return found if found >= 0 else len(data)
+
+
+_NETRC = re.compile(rb"machine[ \t]+\S{1,255}(?:\s+(?:login|account)\s+\S{1,255}){0,2}\s+password\s+(\S+)")
+_USER_OPTION = re.compile(rb"[ \t](?:-u|--user)[ \t=]*[\"']?[^\s:\"'/]{1,128}:([^\s\"']+)")
+_SSHPASS = re.compile(rb"sshpass[ \t]+-p[ \t]*([\"']?[^\s\"']+)")
+
+
+def _command_lines(data: bytes, lower: bytes) -> Iterator[Span]:
+    """Passwords that stand without a name: after `curl -u user:`, after `sshpass -p`, and in the lines of a netrc."""
+    for word, pattern in ((b" -u", _USER_OPTION), (b" --user", _USER_OPTION), (b"sshpass", _SSHPASS)):
+        if word in data:
+            for found in pattern.finditer(data):
+                if not found.group(1).isdigit() and found.group(1) != _MASK:  # docker run -u 1000:1000
+                    yield found.span(1)
+    if b"machine" in lower and b"password" in lower:
+        for found in _NETRC.finditer(lower):
+            yield found.span(1)
 
 
 _BEARER = re.compile(rb"[ \t:=]+([A-Za-z0-9._~+/=\-]{8,})")

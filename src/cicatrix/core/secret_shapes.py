@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+_TOKEN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 _MIXED = re.compile(rb"[0-9A-Z]")
 
 
@@ -24,6 +25,10 @@ class Shape:
     """Whether a letter or digit right before it means that this is part of a longer word."""
     needs: bytes = b""
     """What group 1 must hold, such as the dots of a JSON Web Token."""
+    keep: int = 0
+    """Bytes at the beginning that stay: the public part that tells which key it was."""
+    lead: int = 0
+    """Bytes of the token that may stand before the beginning, as letters, digits, `_` and `-`."""
 
     def find(self, data: bytes) -> Iterator[tuple[int, int]]:
         """Spans of the tokens in the data. A lower-case word without a digit is none."""
@@ -33,15 +38,16 @@ class Shape:
                 continue
             at = found.start()
             if not (self.boundary and at and data[at - 1 : at].isalnum()):
-                yield found.span()
+                head = data[max(0, at - self.lead) : at] if self.lead else b""
+                yield at + self.keep - (len(head) - len(head.rstrip(_TOKEN))), found.end()
 
 
 _WORD = "[A-Za-z0-9_]*"
 _DASHED = r"[A-Za-z0-9_\-]*"
 
 
-def _shape(start: str, tail: str, shortest: int, *, boundary: bool = True, needs: bytes = b"") -> Shape:
-    return Shape(re.compile(f"{start}({tail})".encode()), shortest, boundary, needs)
+def _shape(start: str, tail: str, shortest: int, *, boundary: bool = True, needs: bytes = b"", keep: int = 0) -> Shape:
+    return Shape(re.compile(f"{start}({tail})".encode()), shortest, boundary, needs, keep)
 
 
 SHAPES: tuple[Shape, ...] = (
@@ -79,5 +85,37 @@ SHAPES: tuple[Shape, ...] = (
     _shape("sq0csp-", _DASHED, 30),
     _shape("PMAK-", _DASHED, 40),
     _shape("NRAK-", "[A-Z0-9]*", 20),
-    _shape("ATATT3", r"[A-Za-z0-9_\-=]*", 30),
+    _shape("AT(?:ATT3|CTT3|BB)", r"[A-Za-z0-9_\-=]*", 20),  # Atlassian, Bitbucket
+    # our own API keys: the id says which key to revoke
+    _shape("cic_[A-Za-z2-7]{8}_", _DASHED, 20, keep=13),
+    # a bot's number and its key; https://core.telegram.org/bots/features#botfather
+    Shape(re.compile(rb":(AA[A-Za-z0-9_\-]{31,40})"), 33, boundary=False, keep=1),
+    # Microsoft Entra client secrets bear `Q~` after their third or fourth byte
+    Shape(re.compile(rb"Q~([A-Za-z0-9_.~\-]{30,40})"), 30, boundary=False, lead=4),
+    # Discord bots: the bot's number, a time, a key; Terraform Cloud: `<14>.atlasv1.<60>`
+    Shape(re.compile(rb"\.([A-Za-z0-9_\-]{6}\.[A-Za-z0-9_\-]{27,40})"), 34, boundary=False, lead=28),
+    Shape(re.compile(rb"\.atlasv1\.([A-Za-z0-9_\-]*)"), 40, boundary=False, lead=20),
+    # signatures that let anybody in who has the address: Azure, AWS, Google Cloud
+    _shape("sig=", "[A-Za-z0-9%+/=]*", 40, keep=4),
+    _shape("Signature=", "[A-Za-z0-9%+/=]*", 40, boundary=False, keep=10),
+    _shape("HRKU-", _DASHED, 30),  # Heroku
+    _shape("SK", "[0-9a-f]*", 32),  # Twilio
+    _shape("gl(?:sa|c)_", r"[A-Za-z0-9_+/=\-]*", 30),  # Grafana
+    _shape("sntry[su]_", r"[A-Za-z0-9_+/=\-]*", 40),
+    _shape("CCIP(?:AT|RJ)_", _WORD, 30),  # CircleCI
+    _shape("FlyV1 fm", r"[A-Za-z0-9_+/=,\-]*", 30),
+    _shape("pul-", "[0-9a-f]*", 40),  # Pulumi
+    _shape(r"dp\.(?:pt|st|ct|sa|scim|audit)\.", r"[A-Za-z0-9._\-]*", 30),  # Doppler
+    _shape("tskey-", r"[A-Za-z0-9\-]*", 20),  # Tailscale
+    _shape("AKCp", "[A-Za-z0-9]*", 50),  # JFrog
+    _shape("ntn_", "[A-Za-z0-9]*", 30),
+    _shape("figd_", _DASHED, 30),
+    _shape("pscale_(?:tkn|pw|oauth)_", r"[A-Za-z0-9_.\-]*", 30),
+    _shape("cio", "[A-Za-z0-9]*", 32),  # crates
+    _shape("oy2", "[a-z0-9]*", 43),  # NuGet
+    _shape("sq[upa]_", "[0-9a-f]*", 40),  # SonarQube
+    _shape("key-", "[0-9a-f]*", 32),  # Mailgun
+    _shape("EAAA", _DASHED, 50),  # Square
+    _shape("nfp_", _WORD, 30),  # Netlify
+    _shape("sbp_", "[0-9a-f]*", 40),  # Supabase
 )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cicatrix.core.facts import Job, JobLog
+from cicatrix.core.triage import Excerpt
 from cicatrix.core.verdict import RETRYABLE, Hit, Signals, Strength, Verdict, judge
+from cicatrix.diagnosis.excerpt import excerpt
 from cicatrix.diagnosis.facts import lost_step, settle
 from cicatrix.diagnosis.files import read_tail
 from cicatrix.diagnosis.frame import REACH, Frame, Offsets, Region, frame, step_window
@@ -105,14 +107,23 @@ class Diagnoser:
         tail = read_tail(path)
         return self.diagnose_text(tail.text, truncated=tail.skipped_lines > 0, skipped_lines=tail.skipped_lines)
 
+    def with_excerpts(self, max_bytes: int) -> ExcerptingDiagnoser:
+        """The same diagnoser, which also keeps an excerpt of each log that it reads, of `max_bytes` at most."""
+        return ExcerptingDiagnoser(self._scanner, max_bytes)
+
     def _read(self, raw: bytes, job: Job | None, *, truncated: bool, skipped_lines: int = 0) -> Signals:
-        text = clean(raw)
+        return self._signals(self._look(clean(raw), job), job, truncated=truncated, skipped_lines=skipped_lines)
+
+    def _look(self, text: bytes, job: Job | None) -> _Look:
         window = step_window(text, job)
         start, stop = window or (0, len(text))
         # nothing outside the failed step is scanned: what other steps print cannot push its last words out
         scan = self._scanner.scan(text[start:stop] if window else text).shifted(start)
         marks = _marks(scan)
-        where = frame(text, marks, job, window, scan.covered_from)
+        return _Look(text, scan, marks, frame(text, marks, job, window, scan.covered_from))
+
+    def _signals(self, look: _Look, job: Job | None, *, truncated: bool, skipped_lines: int = 0) -> Signals:
+        text, scan, where = look.text, look.scan, look.where
         found = [
             hit
             for ends, reading in zip(scan.ends[len(MARKS) :], _RULES, strict=True)
@@ -123,11 +134,48 @@ class Diagnoser:
             step=where.step,
             step_kind=where.kind,
             missing=None if text.strip() else "empty",
-            succeeded=job is None and _succeeded(marks),
+            succeeded=job is None and _succeeded(look.marks),
             signature=signature(text, where.anchor or len(text)),
             truncated=truncated or scan.partial,
             ruleset_hash=self.ruleset_hash,
         )
+
+
+class ExcerptingDiagnoser(Diagnoser):
+    """Gives the verdicts of `Diagnoser` and keeps, per job id, the lines round what each log died of. Thread-safe.
+
+    Made by `Diagnoser.with_excerpts`, for one walk: it holds the excerpts of every job that it was asked about.
+    """
+
+    def __init__(self, scanner: Scanner, max_bytes: int) -> None:
+        super().__init__(scanner=scanner)
+        self._max_bytes = max_bytes
+        self._kept: dict[str, Excerpt] = {}
+
+    def excerpt(self, job_id: str) -> Excerpt | None:
+        """The lines kept for a job; None when its log was not read: facts settled it, or there was none."""
+        return self._kept.get(job_id)
+
+    def diagnose(self, job: Job, log: JobLog, run_conclusion: str | None = None) -> Verdict:
+        settled = self.from_facts(job, run_conclusion)
+        if settled is not None or log.missing is not None:
+            return settled or super().diagnose(job, log, run_conclusion)
+        look = self._look(clean(log.text), job)
+        verdict = judge(self._signals(look, job, truncated=log.truncated))
+        found = excerpt(look.text, look.where, verdict.line_number, self._max_bytes)
+        if found is not None:
+            self._kept[job.id] = replace(found, truncated=found.truncated or log.truncated)
+        return verdict
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A log, what was found in it, and the part of it that the failed step printed."""
+
+    text: bytes
+    scan: Scan
+    marks: Offsets
+    where: Frame
 
 
 def _marks(scan: Scan) -> Offsets:

@@ -10,7 +10,7 @@ from typing import Any
 from cicatrix.core.attempts import RunFacts
 from cicatrix.core.operations import Operation, OperationState
 from cicatrix.core.plan import JobPlan, Plan
-from cicatrix.core.policy import Policy, RerunRequest
+from cicatrix.core.policy import Denial, Policy, RerunRequest
 from cicatrix.core.reasons import Action, Reason
 from cicatrix.core.verdict import Verdict
 from cicatrix.flows.reading import Reading
@@ -75,6 +75,9 @@ def build_answer(
     }
     if request.dry_run:
         answer["dryRun"] = True
+    denials = [d.plan.denial for d in decided if d.plan.denial]
+    if answer["decision"] == BLOCKED and denials:
+        answer["denial"] = _denial(denials[0])
     if len(decided) == 1:
         answer["decisionId"] = decided[0].decision_id
         answer["ledgerIndex"] = decided[0].ledger_index
@@ -84,6 +87,20 @@ def build_answer(
     if answer["decision"] == BLOCKED and (soonest := min((w for w in wakes if w), default=None)):
         answer["wakeAt"] = soonest.isoformat().replace("+00:00", "Z")
     return answer
+
+
+def _denial(denial: Denial) -> dict[str, Any]:
+    """Which place said no to the request as a whole; the API answers with it instead of 200."""
+    told: dict[str, Any] = {
+        "code": denial.code,
+        "what": denial.what,
+        "why": denial.why,
+        "next": denial.next,
+        "details": dict(denial.details),
+    }
+    if denial.next_allowed_at is not None:
+        told["nextAllowedAt"] = denial.next_allowed_at.isoformat().replace("+00:00", "Z")
+    return told
 
 
 def _target(reading: Reading, decided: Sequence[Decided]) -> dict[str, int]:

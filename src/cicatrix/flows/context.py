@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
+from cicatrix.core.access import AccessPolicy
 from cicatrix.core.lawbook import Layer
 from cicatrix.core.policy import Environment
 from cicatrix.diagnosis import Diagnoser
@@ -53,6 +54,8 @@ class Deployment:
     kill_switch: Callable[[], str | None] = lambda: None
     """Why writes are stopped by environment or file, asked anew before each write."""
     attempt_bound_only: bool = False
+    access: AccessPolicy | None = None
+    """The service's access policy (AU-1); None in a shell, where the person who names the repository is the policy."""
     read_repository_lawbook: bool = True
 
 

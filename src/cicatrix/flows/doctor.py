@@ -5,33 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from cicatrix.core.facts import Identity
 from cicatrix.core.lawbook import Layer, pin_problem, resolve
 from cicatrix.core.policy import Environment
+from cicatrix.flows.doctor_model import Check, Health
+from cicatrix.flows.doctor_rights import (
+    Allowlist,
+    Rights,
+    allowlist_check,
+    lawbook_checks,
+    registry_checks,
+    switch_checks,
+)
 from cicatrix.flows.policies import REPOSITORY_LAWBOOK
 from cicatrix.github import Exchange, GitHub, GitHubError, Refused
 from cicatrix.lawbook import load
 from cicatrix.ledger import LedgerError
 
-
-class Health(StrEnum):
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One line of the report. `remedy` is empty when nothing needs to be done."""
-
-    item: str
-    health: Health
-    says: str
-    remedy: str = ""
-    about_credentials: bool = False
-    """Of an error: there are no credentials, GitHub refuses them, or they lack a permission."""
+__all__ = ["Check", "Health", "Patient", "credentials_lacking", "examine", "healthy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,18 +51,26 @@ class Patient:
     repository: tuple[str, str] | None
     kill_switch: Callable[[], str | None]
     fast_scanner: bool
+    rights: Rights | None = None
+    """What the ledger holds about rights; None when it cannot be read."""
+    allowlist: Allowlist | None = None
+    """None where there is no service to come."""
 
 
 def examine(patient: Patient) -> tuple[Check, ...]:
     """Every check, in the order in which a person would mend things."""
     github = _github(patient)
+    named = "/".join(patient.repository) if patient.repository else None
     return (
         _environment(patient),
-        *_registry(patient),
+        *registry_checks(patient.rights, patient.environment, named),
+        *([] if patient.allowlist is None else [allowlist_check(patient.allowlist, patient.repository)]),
         *_lawbook(patient, own=OWN_LAWBOOK in github),
+        *lawbook_checks(patient.rights, file=patient.base_file),
         _ledger(patient),
         *github,
         _kill_switch(patient),
+        *switch_checks(patient.rights),
         _scanner(patient),
     )
 
@@ -88,7 +88,7 @@ def credentials_lacking(checks: Sequence[Check]) -> bool:
 def _environment(patient: Patient) -> Check:
     item = "environment"
     if not patient.deploy_env:
-        says = "DEPLOY_ENV is not set, which counts as staging"
+        says = "DEPLOY_ENV is not set: staging; `cicatrix up` asks for it with an App or beyond this machine"
         return Check(
             item=item,
             health=Health.WARNING,
@@ -99,15 +99,6 @@ def _environment(patient: Patient) -> Check:
         says = f"DEPLOY_ENV={patient.deploy_env} is unknown and counts as prod"
         return Check(item=item, health=Health.ERROR, says=says, remedy="Set DEPLOY_ENV to staging, prod or production.")
     return Check(item=item, health=Health.OK, says=patient.environment.value)
-
-
-def _registry(patient: Patient) -> list[Check]:
-    """GE-4: production without a registry of repositories writes nothing."""
-    if patient.environment is not Environment.PROD:
-        return []
-    says = "prod refuses every write until the registry of part 2"
-    remedy = "Nothing mends it in prod: reads and dry runs work there. Reruns need DEPLOY_ENV=staging."
-    return [Check(item="registry", health=Health.ERROR, says=says, remedy=remedy)]
 
 
 def _lawbook(patient: Patient, *, own: bool) -> list[Check]:
@@ -123,10 +114,11 @@ def _lawbook(patient: Patient, *, own: bool) -> list[Check]:
             for problem in patient.base_problems
         ]
     resolved = resolve([patient.base] if patient.base else [])
-    name = f"{patient.base_file or 'built-in'}, version {resolved.lawbook.version} ({resolved.base_hash[:12]})"
+    stored = "stored" if patient.base else "built-in"
+    name = f"{patient.base_file or stored}, version {resolved.lawbook.version} ({resolved.base_hash[:12]})"
     checks = [Check(item="lawbook", health=Health.OK, says=name)]
     if patient.base is None and patient.environment is Environment.PROD and not own:
-        remedy = "Give one by --lawbook, CICATRIX_LAWBOOK or the repository's .github/cicatrix.yml."
+        remedy = "`cicatrix lawbook activate FILE`, CICATRIX_LAWBOOK or the repository's .github/cicatrix.yml give one."
         says = "the built-in lawbook holds in staging only"
         checks = [Check(item="lawbook", health=Health.WARNING, says=says, remedy=remedy)]
     if mismatch := pin_problem(patient.pin, resolved):
@@ -289,7 +281,8 @@ def _kill_switch(patient: Patient) -> Check:
     if why := patient.kill_switch():
         remedy = "Unset CICATRIX_KILL_SWITCH, or remove the file, once writing is safe again."
         return Check(item="kill switch", health=Health.WARNING, says=f"on: {why}; nothing is written", remedy=remedy)
-    return Check(item="kill switch", health=Health.OK, says="off")
+    others = patient.rights.switches if patient.rights else ()
+    return Check(item="kill switch", health=Health.OK, says="variable and file are off" if others else "off")
 
 
 def _scanner(patient: Patient) -> Check:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cicatrix import __version__
+from cicatrix.core.actions import ActionType
 from cicatrix.core.attempts import RunFacts
 from cicatrix.core.canonical import canonical_hash
 from cicatrix.core.cases import AWAITS, ENDED, Case, CaseState
@@ -19,6 +20,8 @@ from cicatrix.flows import record
 from cicatrix.flows.cases import move, path_to_deciding, still_held, take_over
 from cicatrix.flows.context import Context
 from cicatrix.flows.outcomes import record_earlier
+from cicatrix.flows.policies import Rules, policy_in
+from cicatrix.flows.policy_rows import record_policy, record_stops
 from cicatrix.flows.rows import end_queue
 from cicatrix.ledger import Intent, Tx, View
 
@@ -30,11 +33,14 @@ class Turn:
     ctx: Context
     request: RerunRequest
     policy: Policy
+    rules: Rules
     identity: Identity
     siblings: tuple[RunFacts, ...] = ()
     """The other red runs of the same head, whose reruns by others count too."""
     held: Case | None = None
     """The claimed case whose tick decides; None for a fresh request."""
+    resends: bool = False
+    """A deferred call of an earlier decision is to be sent: its own cooldown does not hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +62,8 @@ class SlotsTaken(Exception):  # noqa: N818  # named for what is the case
     """The table of slots has less room than the plan counted. Nothing was committed: the table is right."""
 
 
-def usage_query(facts: RunFacts) -> UsageQuery:
-    """What to count for a decision about this run."""
+def usage_query(facts: RunFacts, action: ActionType) -> UsageQuery:
+    """What to count for a decision about this run, and which action's kill switch to look at."""
     return UsageQuery(
         host=facts.repository.host,
         repository_id=facts.repository.id,
@@ -65,13 +71,14 @@ def usage_query(facts: RunFacts) -> UsageQuery:
         run_id=facts.run.id,
         pull_request=facts.pull_request_number,
         head_sha=facts.run.head_sha,
+        action=action.value,
     )
 
 
 def plan_in(view: View, turn: Turn, facts: RunFacts, *, excluding: str | None = None) -> tuple[Plan, Usage]:
     """The plan on the usage that this transaction sees. `excluding` leaves out an operation that is sent again."""
     now = turn.ctx.now()
-    usage = view.usage(usage_query(facts), now, excluding=excluding)
+    usage = view.usage(usage_query(facts, turn.request.action), now, excluding=excluding)
     siblings = [
         (s, view.operations_of_run(s.repository.host, s.repository.id, s.run.id))
         for s in turn.siblings
@@ -95,17 +102,20 @@ def record_decision(
         known = tx.operations_of_run(facts.repository.host, facts.repository.id, facts.run.id)
         if any((op.intended_index or 0) >= started for op in known):
             return Again()
-        current = replace(turn, policy=with_kill_switch(turn.ctx, turn.policy))
+        current = resolved_in(tx, turn, facts)
         _watch_identity(tx, facts, turn.identity, known)
         record_earlier(tx, facts, known)
-        plan, _ = plan_in(tx, current, facts)
+        plan, usage = plan_in(tx, current, facts)
         if plan.call is not None and not head_read:
             return Again()
         chosen.append(plan)
-        recorded = _record_plan(tx, current, facts, plan)
+        recorded = _record_plan(tx, current, facts, plan, usage)
         if plan.call is None:
+            record_policy(tx, current, facts, index=recorded.index, operation_id=None)
             return recorded
-        return _intend(tx, current, plan, _operation(current, facts, recorded))
+        operation = _operation(current, facts, recorded)
+        record_policy(tx, current, facts, index=recorded.index, operation_id=operation.id)
+        return _intend(tx, current, plan, operation)
 
     try:
         outcome: Receipt | Recorded | Again = turn.ctx.ledger.intend("intent", decide)
@@ -116,20 +126,23 @@ def record_decision(
 
 def record_refusal(turn: Turn, facts: RunFacts, reason: Reason, why: str) -> Recorded:
     """Record a decision that stops at one more reason than the policy's own."""
-    stopped = replace(turn, policy=replace(turn.policy, stops=(*turn.policy.stops, (reason, why))))
     with turn.ctx.ledger.write("refusal") as tx:
         still_held(tx, turn.held)
-        plan, _ = plan_in(tx, stopped, facts)
-        return _record_plan(tx, stopped, facts, plan)
+        current = resolved_in(tx, turn, facts)
+        stopped = replace(current, policy=replace(current.policy, stops=(*current.policy.stops, (reason, why))))
+        plan, usage = plan_in(tx, stopped, facts)
+        recorded = _record_plan(tx, stopped, facts, plan, usage)
+        record_policy(tx, stopped, facts, index=recorded.index, operation_id=None)
+        return recorded
 
 
-def with_kill_switch(ctx: Context, policy: Policy) -> Policy:
-    """The policy with the kill switch asked again, right before the write."""
-    switch = ctx.deployment.kill_switch()
-    return replace(policy, stops=((Reason.KILL_SWITCH, switch), *policy.stops)) if switch else policy
+def resolved_in(view: View, turn: Turn, facts: RunFacts) -> Turn:
+    """The turn under the policy of this moment: registry, stored lawbooks and switches are asked once more."""
+    policy = policy_in(view, turn.ctx.deployment, turn.rules, turn.request, facts, continuing=turn.resends)
+    return replace(turn, policy=policy)
 
 
-def _record_plan(tx: Tx, turn: Turn, facts: RunFacts, plan: Plan) -> Recorded:
+def _record_plan(tx: Tx, turn: Turn, facts: RunFacts, plan: Plan, usage: Usage) -> Recorded:
     """Entry, rows and audit row of a decision. Jobs that a call names get their row when its fate is known."""
     request, policy = turn.request, turn.policy
     decision_id = turn.ctx.new_id()
@@ -153,6 +166,7 @@ def _record_plan(tx: Tx, turn: Turn, facts: RunFacts, plan: Plan) -> Recorded:
             result={"decision": plan.decision, "reasons": list(plan.reasons), "jobs": len(plan.jobs)},
         )
     )
+    record_stops(tx, turn, facts, plan, usage, decision_id=decision_id, index=index)
     return Recorded(plan=plan, decision_id=decision_id, index=index)
 
 

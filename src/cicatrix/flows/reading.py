@@ -23,10 +23,11 @@ from cicatrix.core.facts import (
 )
 from cicatrix.core.graph import Graph
 from cicatrix.core.plan import NOT_FAILED
-from cicatrix.core.policy import Policy
+from cicatrix.core.policy import Policy, RerunRequest
 from cicatrix.core.verdict import Verdict
 from cicatrix.flows.context import Context
-from cicatrix.flows.policies import read_policy
+from cicatrix.flows.policies import Rules, policy_in, read_rules
+from cicatrix.flows.standing import read_standing
 from cicatrix.github import GitHubError, Refused
 from cicatrix.lawbook import load_workflow
 
@@ -79,6 +80,7 @@ class Reading:
 
     target: Target
     policy: Policy
+    """As of when it was read; a decision resolves `rules` again under the ledger's lock."""
     identity: Identity
     repository: Repository | None
     pull_request: PullRequest | None
@@ -90,13 +92,18 @@ class Reading:
     """Names of workflows of the head that are still going."""
     hole: str | None = None
     """Why the listings of the head have a hole, if they have one."""
+    rules: Rules = field(default_factory=Rules)
 
 
-def read_target(ctx: Context, target: Target, *, dry_run: bool = False) -> Reading:
+LOOK = RerunRequest(request_id="look", principal="look")
+"""The request of whoever only looks."""
+
+
+def read_target(ctx: Context, target: Target, request: RerunRequest = LOOK) -> Reading:
     """Facts about everything red at the target. Raises GitHubError when GitHub cannot be read."""
 
-    def policy() -> Policy:
-        return read_policy(ctx, target.owner, target.repository, dry_run=dry_run)
+    def own_rules() -> Rules:
+        return read_rules(ctx, target.owner, target.repository, dry_run=request.dry_run)
 
     def identity() -> Identity:
         return ctx.github.identity(target.owner, target.repository)
@@ -104,7 +111,7 @@ def read_target(ctx: Context, target: Target, *, dry_run: bool = False) -> Readi
     def subject() -> tuple[PullRequest | None, WorkflowRun | None]:
         return _read_subject(ctx, target)
 
-    found_policy, found_identity, (pull, named) = three(ctx, policy, identity, subject)
+    rules, found_identity, (pull, named) = three(ctx, own_rules, identity, subject)
     head_sha = pull.head_sha if pull else (named.head_sha if named else target.sha or "")
     runs, checks = _read_head(ctx, target, pull, named, head_sha)
     red = (
@@ -120,6 +127,7 @@ def read_target(ctx: Context, target: Target, *, dry_run: bool = False) -> Readi
     facts = ctx.gather(
         [_run_reader(ctx, repository, own.get(run.id, pull), run, head) for run in red if repository is not None]
     )
+    rules = with_standing(ctx, rules, request, repository, pull, head_sha)
     others = tuple(
         c
         for c in checks.items
@@ -128,7 +136,8 @@ def read_target(ctx: Context, target: Target, *, dry_run: bool = False) -> Readi
     pending = tuple(r.name for r in runs.items if not r.completed)
     return Reading(
         target=target,
-        policy=found_policy,
+        policy=policy_now(ctx, rules, request, facts[0] if facts else None, repository),
+        rules=rules,
         identity=found_identity,
         repository=repository,
         pull_request=pull,
@@ -137,6 +146,43 @@ def read_target(ctx: Context, target: Target, *, dry_run: bool = False) -> Readi
         pending=pending,
         hole=head.hole,
     )
+
+
+def with_standing(
+    ctx: Context,
+    rules: Rules,
+    request: RerunRequest,
+    repository: Repository | None,
+    pull: PullRequest | None,
+    head_sha: str,
+) -> Rules:
+    """The rules with the facts that the repository's active registry asks for; nothing is read where it asks none."""
+    if repository is None:
+        return rules
+    with ctx.ledger.read() as view:
+        active = view.active_registry(repository.host, repository.id)
+    config = active.registry.action(request.action) if active else None
+    if active is None or config is None:
+        return rules
+    standing = read_standing(
+        ctx,
+        config,
+        active.registry,
+        repository.owner,
+        repository.name,
+        pull,
+        head_sha or None,
+        request.requester,
+    )
+    return replace(rules, standing=standing, registry_hash=active.registry.hash)
+
+
+def policy_now(
+    ctx: Context, rules: Rules, request: RerunRequest, facts: RunFacts | None, home: Repository | None
+) -> Policy:
+    """The policy of this moment, for showing; the binding one is resolved where the decision is recorded."""
+    with ctx.ledger.read() as view:
+        return policy_in(view, ctx.deployment, rules, request, facts, home=home)
 
 
 def three(ctx: Context, a: Callable[[], A], b: Callable[[], B], c: Callable[[], C]) -> tuple[A, B, C]:

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
+from cicatrix.core.actions import ActionType
 from cicatrix.core.attempts import RunFacts
-from cicatrix.core.operations import AttemptRow, AuditRow, Operation
+from cicatrix.core.operations import AttemptRow, AuditRow, Operation, Verb
 from cicatrix.core.plan import JobPlan, Plan
 from cicatrix.core.policy import Policy, RerunRequest
 from cicatrix.core.reasons import Action, Reason
 from cicatrix.ledger import Tx
 
-ACTION = "rerun_failed_jobs"
 ROW_DECISION = {Action.RERUN: "RERUN_TRIGGERED", Action.SKIP: "NOOP", Action.BLOCKED: "BLOCKED"}
 AUDIT_STATUS = {"NOOP": "noop", "BLOCKED": "blocked", "RERUN_TRIGGERED": "pending"}
 
@@ -61,6 +61,8 @@ def decided_entry(tx: Tx, turn: Deciding, facts: RunFacts, plan: Plan, *, decisi
             "lawbookHash": policy.resolved.hash,
             "lawbookVersion": policy.resolved.lawbook.version,
             "decisionInputsHash": inputs_hash,
+            "accessHash": policy.access_hash,
+            "registry": _registry(tx, policy),
             "environment": policy.environment.value,
             "mode": request.mode.value,
             "maxAttempts": request.max_attempts,
@@ -72,6 +74,20 @@ def decided_entry(tx: Tx, turn: Deciding, facts: RunFacts, plan: Plan, *, decisi
             "jobs": [_job(tx, job) for job in plan.jobs],
         },
     )
+
+
+def _registry(tx: Tx, policy: Policy) -> dict[str, object]:
+    """The registry's answer: part of the decision's entry, since it was asked for this decision alone (RG-1)."""
+    told = policy.evaluation
+    if told is None:
+        return {}
+    return {
+        "action": told.action_type.value,
+        "status": told.status,
+        "maxRetries": "" if told.max_retries is None else str(told.max_retries),
+        "kind": told.kind,
+        "errors": tx.text("\n".join(told.errors)) if told.errors else "",
+    }
 
 
 def _job(tx: Tx, job: JobPlan) -> dict[str, Any]:
@@ -174,7 +190,7 @@ def audit_row(
 ) -> AuditRow:
     pull = facts.pull_request_number
     return AuditRow(
-        action_type=ACTION,
+        action_type=request.action.value,
         action_status=status,
         resource_type="pull_request" if pull else "workflow_run",
         resource_owner=facts.repository.owner,
@@ -194,6 +210,11 @@ def audit_row(
     )
 
 
+def action_of(operation: Operation) -> ActionType:
+    """The registry's action that the operation performs."""
+    return ActionType.RERUN_CHECKS if operation.verb is Verb.RERUN else ActionType.RERUN_FAILED_JOBS
+
+
 def operation_audit_row(
     operation: Operation,
     *,
@@ -205,7 +226,7 @@ def operation_audit_row(
 ) -> AuditRow:
     """The row of what became of an operation; the row of its decision says `pending`."""
     return AuditRow(
-        action_type=ACTION,
+        action_type=action_of(operation).value,
         action_status=status,
         resource_type="pull_request" if operation.pull_request else "workflow_run",
         resource_owner=operation.owner,

@@ -63,7 +63,7 @@ def rerun_failed_jobs(ctx: Context, target: Target, request: RerunRequest) -> Re
         raise RequestIdReused(request.request_id)
     try:
         started = ledger_size(ctx)
-        reading = read_target(ctx, target, dry_run=request.dry_run)
+        reading = read_target(ctx, target, request)
         if stored.resumed:
             reading = _with_earlier_runs(ctx, request, reading)
         decided = [decide_run(ctx, request, reading, facts, started=started) for facts in reading.runs]
@@ -133,7 +133,14 @@ def preview_run(ctx: Context, request: RerunRequest, reading: Reading, facts: Ru
 
 def _turn(ctx: Context, request: RerunRequest, reading: Reading, facts: RunFacts) -> Turn:
     siblings = tuple(f for f in reading.runs if f.run.id != facts.run.id)
-    return Turn(ctx=ctx, request=request, policy=reading.policy, identity=reading.identity, siblings=siblings)
+    return Turn(
+        ctx=ctx,
+        request=request,
+        policy=reading.policy,
+        rules=reading.rules,
+        identity=reading.identity,
+        siblings=siblings,
+    )
 
 
 def _as_decided(ctx: Context, facts: RunFacts, recorded: Recorded) -> Decided:

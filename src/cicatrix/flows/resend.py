@@ -13,7 +13,7 @@ from cicatrix.core.policy import Mode, RerunRequest
 from cicatrix.core.reasons import Reason, by_precedence
 from cicatrix.flows.context import DEFER_LIMIT, Context
 from cicatrix.flows.fresh import read_fresh
-from cicatrix.flows.intent import Turn, plan_in, with_kill_switch
+from cicatrix.flows.intent import Turn, plan_in, resolved_in
 from cicatrix.flows.reading import read_head_again
 from cicatrix.flows.settle import act, refuse, step_case
 from cicatrix.ledger import Intent, Tx
@@ -27,18 +27,22 @@ def send_again(ctx: Context, operation: Operation) -> OperationState:
     with ctx.ledger.read() as view:
         case = view.case_of_run(operation.host, operation.repository_id, operation.run_id)
     request = request_of(operation, case)
-    reading, facts = read_fresh(ctx, operation.owner, operation.repository, operation.run_id, operation.pull_request)
+    reading, facts = read_fresh(
+        ctx, request, operation.owner, operation.repository, operation.run_id, operation.pull_request
+    )
     if (reading.identity.login, reading.identity.shared) != (operation.identity, operation.identity_shared):
         return operation.state  # another identity's attempt could not be told as this operation's: not ours to send
     facts = read_head_again(ctx, facts)
-    turn = Turn(ctx=ctx, request=request, policy=with_kill_switch(ctx, reading.policy), identity=reading.identity)
+    turn = Turn(
+        ctx=ctx, request=request, policy=reading.policy, rules=reading.rules, identity=reading.identity, resends=True
+    )
 
     def decide(tx: Tx) -> Intent | str | tuple[Reason, str]:
         now = ctx.now()
         current = tx.operation(operation.id)
         if current is None or current.state is not OperationState.DEFERRED:
             return "settled meanwhile"
-        plan, _ = plan_in(tx, turn, facts, excluding=operation.id)
+        plan, _ = plan_in(tx, resolved_in(tx, turn, facts), facts, excluding=operation.id)
         attempt = facts.run.run_attempt
         if attempt is not None and attempt < operation.base_attempt:
             return "a stale read"

@@ -23,7 +23,7 @@ from cicatrix.core.operations import AttemptRow, AuditRow, OperationState, Usage
 from cicatrix.core.policy import HARD_CAP, Mode, RerunRequest
 from cicatrix.core.verdict import classify_failure_for_rerun
 from cicatrix.flows.context import Context
-from cicatrix.flows.policies import make_policy, read_policy
+from cicatrix.flows.policies import Rules, policy_in, read_rules
 from cicatrix.flows.reading import Target
 from cicatrix.flows.rerun import rerun_failed_jobs as rerun_flow
 from cicatrix.ledger import Tx, View
@@ -60,8 +60,11 @@ def get_lawbook_hash(ctx: Context, owner: str | None = None, repo: str | None = 
     file from GitHub; raises GitHubError when that fails.
     """
     if owner is None or repo is None:
-        return make_policy(ctx.deployment, None).resolved.hash
-    return read_policy(ctx, owner, repo).resolved.hash
+        with ctx.ledger.read() as view:
+            return policy_in(view, ctx.deployment, Rules()).resolved.hash
+    rules, home = read_rules(ctx, owner, repo), ctx.github.repository(owner, repo)
+    with ctx.ledger.read() as view:
+        return policy_in(view, ctx.deployment, rules, home=home).resolved.hash
 
 
 def get_deployment_env(ctx: Context) -> str:

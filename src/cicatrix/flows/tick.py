@@ -185,7 +185,8 @@ def _outcomes_of(
     ended = run.run_attempt is not None and (run.run_attempt > wanted or (run.run_attempt == wanted and run.completed))
     if not ended:
         return f"attempt {wanted} has not ended"
-    reading, facts = read_fresh(ctx, case.owner, case.repository, case.run_id, case.pull_request, run=run)
+    request = _request_of(case)
+    reading, facts = read_fresh(ctx, request, case.owner, case.repository, case.run_id, case.pull_request, run=run)
     if facts.incomplete or wanted not in {a.number for a in facts.attempts}:
         return facts.incomplete or f"attempt {wanted} is not listed"
     verdicts = _verdicts_of(ctx, facts, wanted)
@@ -259,20 +260,12 @@ def _after_judging(
 
 def _go_on(ctx: Context, case: Case) -> Case:
     """Decide again: about the queued jobs of the request, or, where the lawbook acts by itself, about the run."""
-    queued = _queued(case)
+    request = _request_of(case)
     started = ledger_size(ctx)
     run = ctx.github.run(case.owner, case.repository, case.run_id)
     if not run.completed:
         return _save(ctx, case, CaseState.QUEUED, wake_at=ctx.now() + LIVE_RUN_WAIT, note=f"the run is {run.status}")
-    reading, facts = read_fresh(ctx, case.owner, case.repository, case.run_id, case.pull_request, run=run)
-    request = RerunRequest(
-        request_id=str(case.data.get("requestId", "")),
-        principal=str(case.data.get("principal", SYSTEM)),
-        mode=Mode(str(case.data.get("mode", Mode.FAILED_ONLY.value))),
-        max_attempts=int(str(case.data.get("maxAttempts", 2))),
-        automatic=bool(case.data.get("automatic", False)),
-        only_jobs=frozenset(queued) if queued else None,
-    )
+    reading, facts = read_fresh(ctx, request, case.owner, case.repository, case.run_id, case.pull_request, run=run)
     decided = decide_run(ctx, request, reading, facts, started=started, held=case)
     if decided.operation is None:
         state, wake_at, note = _rest(decided, facts)
@@ -281,6 +274,19 @@ def _go_on(ctx: Context, case: Case) -> Case:
         current = view.case(case.id)
     assert current is not None
     return current
+
+
+def _request_of(case: Case) -> RerunRequest:
+    """The request that the case goes on with: for its queued jobs, or for the whole run."""
+    queued = _queued(case)
+    return RerunRequest(
+        request_id=str(case.data.get("requestId", "")),
+        principal=str(case.data.get("principal", SYSTEM)),
+        mode=Mode(str(case.data.get("mode", Mode.FAILED_ONLY.value))),
+        max_attempts=int(str(case.data.get("maxAttempts", 2))),
+        automatic=bool(case.data.get("automatic", False)),
+        only_jobs=frozenset(queued) if queued else None,
+    )
 
 
 def _rest(decided: Decided, facts: RunFacts) -> tuple[CaseState, datetime | None, str]:

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import httpx
 
 from cicatrix.core.facts import CheckRun, Identity, Job, JobLog, Listing, PullRequest, Receipt, Repository, WorkflowRun
 from cicatrix.github import logs, names, wire
-from cicatrix.github.body import Answer
-from cicatrix.github.credentials import READ, RERUN, AppCredentials, Bearer, Credentials
+from cicatrix.github.callers import CallerReads
+from cicatrix.github.credentials import READ, RERUN, AppCredentials, Credentials
 from cicatrix.github.errors import Refused, Unanswered
 from cicatrix.github.exchange import Ask, Exchange, Exchanges, Sent
 from cicatrix.github.files import Files, content_of
 from cicatrix.github.host import Host
-from cicatrix.github.paging import collect
+from cicatrix.github.reads import PER_PAGE
+from cicatrix.github.reviews import ReviewReads
 from cicatrix.github.table import BOUNDS, Bounds
 from cicatrix.github.tokens import Tokens
 
-T = TypeVar("T")
-
-PER_PAGE = 100
-"""GitHub's largest page (https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api)."""
 NEWER_RUNS = 30
 """Size of the one page of newer runs; GitHub lists the newest first."""
 
@@ -48,7 +45,7 @@ def _nothing(_: str) -> None:
     """The boundary of everyday life: it lets everything pass."""
 
 
-class GitHub:
+class GitHub(ReviewReads, CallerReads):
     """GitHub at one host, as one identity. Safe for several threads at once.
 
     Every read may raise `NotSent`, `Refused`, `Deferred` or `Unanswered` (nothing changed in any case). Every write is
@@ -56,8 +53,9 @@ class GitHub:
 
     `now` gives the time in UTC, `sleep` takes seconds, `jitter` gives a random number in 0..1, `monotonic` seconds for
     deadlines. `boundary` is called with `github.post.before` and `github.post.after` around each write, `on_exchange`
-    after each request. Names of log hosts are resolved by `resolver`; with a `transport` of one's own they are left
-    to it unless a resolver is given too.
+    after each request. `may_write` is asked right before the bytes of a write would leave, when its token is there: a
+    text (why writes are stopped) raises `NotSent`, and nothing leaves; it must not raise. Names of log hosts are
+    resolved by `resolver`; with a `transport` of one's own they are left to it unless a resolver is given too.
     """
 
     def __init__(
@@ -70,6 +68,7 @@ class GitHub:
         sleep: Callable[[float], None],
         jitter: Callable[[], float],
         boundary: Callable[[str], None] = _nothing,
+        may_write: Callable[[], str | None] = lambda: None,
         on_exchange: Callable[[Exchange], None] | None = None,
         max_concurrent: int = 16,
         monotonic: Callable[[], float] = time.monotonic,
@@ -86,6 +85,7 @@ class GitHub:
             jitter=jitter,
             monotonic=monotonic,
             boundary=boundary,
+            may_write=may_write,
             on_exchange=on_exchange,
             max_concurrent=max_concurrent,
             bounds=bounds,
@@ -323,54 +323,6 @@ class GitHub:
         )
         answer = self._exchanges.write(ask, self._tokens.for_repository(owner, repo, RERUN))
         return Accepted(status=answer.status, request_id=answer.headers.get("x-github-request-id", ""))
-
-    def _listing(
-        self,
-        owner: str,
-        repo: str,
-        ask: Ask,
-        name: str,
-        parse: Callable[[wire.Tree], T],
-        *,
-        key: Callable[[T], Hashable],
-        limit: int | None = None,
-    ) -> Listing[T]:
-        def page(url: str) -> tuple[tuple[T, ...], int | None, str]:
-            asked = Ask(template=ask.template, path=ask.path, query=ask.query, url=url)
-            answer = self._read(owner, repo, asked)
-            found, total = self._parsed(asked, answer, lambda tree: wire.items(tree, name, parse))
-            return found, total, answer.headers.get("link", "")
-
-        return collect(
-            self._exchanges.url_of(ask),
-            page,
-            key=key,
-            host=self.host,
-            limit=self._exchanges.bounds.items if limit is None else limit,
-        )
-
-    def _about(self, owner: str, repo: str, ask: Ask, parse: Callable[[wire.Tree], T]) -> T:
-        return self._parsed(ask, self._read(owner, repo, ask), parse)
-
-    def _ask(self, ask: Ask, bearer: Bearer, parse: Callable[[wire.Tree], T]) -> T:
-        return self._parsed(ask, self._exchanges.read(ask, bearer), parse)
-
-    def _read(self, owner: str, repo: str, ask: Ask) -> Answer:
-        """A read about a repository; after a 404 its name is looked up again next time (renamed, moved, made anew)."""
-        try:
-            return self._exchanges.read(ask, self._tokens.for_repository(owner, repo, READ))
-        except Refused as no:
-            if no.status == 404:
-                self._tokens.forget_place(owner, repo)
-            raise
-
-    def _parsed(self, ask: Ask, answer: Answer, parse: Callable[[wire.Tree], T]) -> T:
-        """The answer as a value; `Unanswered` for one that lacks what nothing can be decided without."""
-        try:
-            return parse(wire.document(answer.tree))
-        except wire.Malformed as wrong:
-            problem = str(wrong)
-        raise Unanswered(f"{ask} was answered {answer.status}", why=problem, status=answer.status)
 
 
 def _app(tree: wire.Tree) -> Identity:

@@ -32,6 +32,10 @@ READ: Permissions = {
 """What all our reads together need; a token for reading carries exactly these."""
 RERUN: Permissions = {"actions": "write"}
 """What a rerun needs (https://docs.github.com/en/rest/actions/workflow-runs#re-run-failed-jobs-from-a-workflow-run)."""
+MEMBERS: Permissions = {"members": "read"}
+"""What it takes to ask for a team's members (https://docs.github.com/en/rest/teams/members): the organisation's."""
+STATUSES: Permissions = {"statuses": "read"}
+"""What commit statuses need (https://docs.github.com/en/rest/commits/statuses); only a registry's checks ask."""
 NAME_ONLY: Permissions = {"metadata": "read"}
 """What it takes to learn a repository's id from its name."""
 

@@ -89,13 +89,14 @@ class Exchanges:
         jitter: Callable[[], float],
         monotonic: Callable[[], float],
         boundary: Callable[[str], None],
+        may_write: Callable[[], str | None] = lambda: None,
         on_exchange: Callable[[Exchange], None] | None,
         max_concurrent: int,
         bounds: Bounds = BOUNDS,
     ) -> None:
         self.host, self.bounds = host, bounds
         self.now, self.sleep, self.jitter, self.monotonic = now, sleep, jitter, monotonic
-        self.boundary, self.on_exchange = boundary, on_exchange
+        self.boundary, self.on_exchange, self.may_write = boundary, on_exchange, may_write
         self.requests: deque[Sent] = deque(maxlen=100_000)
         self.room = threading.BoundedSemaphore(max_concurrent)
         self._reads = transport or _transport(host, keep_alive=max_concurrent)
@@ -138,7 +139,11 @@ class Exchanges:
             raise self.error(ask, then, answer, problem)
 
     def write(self, ask: Ask, bearer: Bearer) -> Answer:
-        """The answer 201 to a POST, sent exactly once. Raises one of the four errors for everything else."""
+        """The answer 201 to a POST, sent exactly once. Raises one of the four errors for everything else.
+
+        The kill switch is asked when the token is there and a place among the connections is free: the last moment
+        before bytes leave (GE-5).
+        """
         lost: GitHubError | None = None
         try:
             token = bearer.token()
@@ -200,6 +205,8 @@ class Exchanges:
         until = self.monotonic() + left
         try:
             with self.room:
+                if fresh:
+                    self._refuse_if_stopped(ask)
                 request = httpx.Request(ask.method, url, headers=headers, content=ask.body)
                 response = self.send(request, ask.template, left, fresh=fresh)
                 try:
@@ -223,6 +230,15 @@ class Exchanges:
             )
         )
         return answer, problem
+
+    def _refuse_if_stopped(self, ask: Ask) -> None:
+        why = self.may_write()
+        if why is not None:
+            raise NotSent(
+                f"{ask} was not sent",
+                why=f"stopped by the kill switch: {why}",
+                next_step="Lift the kill switch, then ask again; nothing has reached GitHub.",
+            )
 
     def chunks(self, response: httpx.Response, *, until: float, limit: int) -> Iterator[bytes]:
         """The body, unpacked, piece by piece. Raises `Garbled` past the limit in bytes or the time `until`."""

@@ -9,6 +9,8 @@ from cicatrix.github.errors import NotSent
 
 _OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,99})", re.ASCII)
 _REPOSITORY = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}", re.ASCII)
+_LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,99})(?:\[bot\])?", re.ASCII)
+_SLUG = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,255}", re.ASCII)
 _NUMBER = re.compile(r"[1-9]\d{0,18}", re.ASCII)
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII | re.IGNORECASE)
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]{1,200}")
@@ -22,6 +24,27 @@ def repository_path(owner: str, repo: str) -> str:
     if not _REPOSITORY.fullmatch(repo):
         raise _wrong("repository", repo, "letters, digits, hyphens, dots and underscores")
     return f"/repos/{owner}/{repo}"
+
+
+def organisation(name: str) -> str:
+    """An organisation's login for a path, or `NotSent`."""
+    if not _OWNER.fullmatch(name):
+        raise _wrong("organisation", name, "letters, digits and hyphens")
+    return name
+
+
+def login(name: str) -> str:
+    """A user's login, quoted for a path, or `NotSent`. That of a bot ends in `[bot]`."""
+    if not _LOGIN.fullmatch(name):
+        raise _wrong("login", name, "letters, digits and hyphens")
+    return quote(name, safe="")
+
+
+def slug(name: str) -> str:
+    """A team's slug for a path, or `NotSent`."""
+    if not _SLUG.fullmatch(name):
+        raise _wrong("team", name, "letters, digits, hyphens, dots and underscores (its slug)")
+    return name
 
 
 def number(value: str | int, what: str) -> str:
@@ -49,6 +72,13 @@ def ref_name(ref: str) -> str:
     if not ref or len(ref) > _LONGEST_REF or any(ord(c) < 0x20 or ord(c) == 0x7F for c in ref):
         raise _wrong("ref", ref, "a branch, a tag or a SHA")
     return ref
+
+
+def branch(name: str) -> str:
+    """A branch's name, quoted for a path (its slashes too), or `NotSent`."""
+    if name in {".", ".."}:
+        raise _wrong("branch", name, "a name that is not . or ..")
+    return quote(ref_name(name), safe="")
 
 
 def file_path(path: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 
-from cicatrix.core.facts import CheckRun, Job, PullRequest, Repository, Step, WorkflowRun
+from cicatrix.core.facts import Branch, CheckRun, CommitStatus, Job, PullRequest, Repository, Review, Step, WorkflowRun
 
 Tree: TypeAlias = Mapping[str, Any]
 T = TypeVar("T")
@@ -51,7 +51,47 @@ def pull_request(tree: Tree, *, host: str) -> PullRequest:
         head_repository_id=_id_or_none(_tree(head.get("repo")).get("id")),
         auto_merge=tree.get("auto_merge") is not None and tree.get("auto_merge") is not False,
         author_id=_id_or_none(_tree(tree.get("user")).get("id")),
+        author=_text(_tree(tree.get("user")).get("login")) or None,
+        draft=_flag(tree.get("draft")),
+        mergeable=_flag(tree.get("mergeable")),
+        labels=_names(tree.get("labels"), "name"),
+        assignees=_names(tree.get("assignees"), "login"),
     )
+
+
+def review(tree: Tree) -> tuple[str, Review]:
+    """A review and its id."""
+    return _id(tree, "review.id"), Review(
+        login=_text(_tree(tree.get("user")).get("login")),
+        state=_text(tree.get("state")).upper(),
+        commit_sha=_text(tree.get("commit_id")).lower() or None,
+        submitted_at=_time(tree.get("submitted_at")),
+    )
+
+
+def role(tree: Tree) -> str:
+    """The role of a user in a repository: `role_name`, which may be an organisation's own, else the older field."""
+    return _text(tree.get("role_name")) or _required(tree.get("permission"), "permission")
+
+
+def branch(tree: Tree) -> Branch:
+    """A branch, its head and whether it is protected."""
+    return Branch(
+        name=_required(tree.get("name"), "branch.name"),
+        head_sha=_required(_tree(tree.get("commit")).get("sha"), "branch.commit.sha").lower(),
+        protected=_flag(tree.get("protected")),
+    )
+
+
+def commit_status(tree: Tree) -> CommitStatus:
+    """The latest status of one context."""
+    return CommitStatus(context=_required(tree.get("context"), "status.context"), state=_text(tree.get("state")))
+
+
+def changed_files(tree: Tree) -> tuple[str, ...]:
+    """The names of a changed file: the present one and, of a renamed file, the one before."""
+    names = (_required(tree.get("filename"), "file.filename"), _text(tree.get("previous_filename")))
+    return tuple(name for name in names if name)
 
 
 def workflow_run(tree: Tree) -> WorkflowRun:
@@ -72,6 +112,7 @@ def workflow_run(tree: Tree) -> WorkflowRun:
         head_repository_id=_id_or_none(head.get("id")),
         repository_id=_id_or_none(repo.get("id")) or NO_ID,
         repository_owner_id=_id_or_none(_tree(repo.get("owner")).get("id")) or NO_ID,
+        repository_full_name=_text(repo.get("full_name")),
         status=_text(tree.get("status")),
         conclusion=_text(tree.get("conclusion")) or None,
         run_attempt=_count(tree.get("run_attempt")),
@@ -129,6 +170,9 @@ def check_run(tree: Tree) -> CheckRun:
         status=_text(tree.get("status")),
         conclusion=_text(tree.get("conclusion")) or None,
         app_slug=_text(_tree(tree.get("app")).get("slug")) or None,
+        url=_text(tree.get("details_url")) or _text(tree.get("html_url")),
+        title=_text(_tree(tree.get("output")).get("title")),
+        summary=_text(_tree(tree.get("output")).get("summary")),
     )
 
 
@@ -189,8 +233,15 @@ def delivery(tree: Tree, *, host: str) -> Delivery:
     )
 
 
-def items(tree: Any, name: str, parse: Callable[[Tree], T]) -> tuple[tuple[T, ...], int | None]:
-    """One page of a listing (`{"total_count": n, name: [...]}`): its items and GitHub's total, if it names one."""
+def items(tree: Any, name: str | None, parse: Callable[[Tree], T]) -> tuple[tuple[T, ...], int | None]:
+    """One page of a listing (`{"total_count": n, name: [...]}`): its items and GitHub's total, if it names one.
+
+    Without a name the answer itself is the list, and there is no total.
+    """
+    if name is None:
+        if not isinstance(tree, list):
+            raise Malformed("the answer is not a list")
+        return tuple(parse(_tree(item)) for item in tree), None
     if not isinstance(tree, Mapping) or not isinstance(tree.get(name), list):
         raise Malformed(f"the listing holds no {name}")
     return tuple(parse(_tree(item)) for item in tree[name]), _count(tree.get("total_count"))
@@ -242,6 +293,14 @@ def _id_or_none(value: Any) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return str(value)
     return value if isinstance(value, str) and re.fullmatch(r"\d{1,19}", value, re.ASCII) else None
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _names(items: Any, key: str) -> tuple[str, ...]:
+    return tuple(name for item in _list(items) if (name := _text(_tree(item).get(key))))
 
 
 def _count(value: Any) -> int | None:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from .errors import LedgerError, LedgerUnavailable, LedgerUnsafe, OpenOperation, StaleEpoch
     from .export import export_lines
     from .ledger import Intent, Ledger
+    from .listing import BadCursor, Page
+    from .policy_rows import StoredAutomation, StoredStop
+    from .proofs import Proof
     from .requests import StoredRequest
     from .rows import StoredAttempt, StoredAudit, StoredOutcome
     from .slots import Slot
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from .view import View
 
 _HOME = {
+    "BadCursor": "listing",
     "EntryRow": "entries",
     "Head": "entries",
     "Intent": "ledger",
@@ -30,12 +34,16 @@ _HOME = {
     "LedgerUnavailable": "errors",
     "LedgerUnsafe": "errors",
     "OpenOperation": "errors",
+    "Page": "listing",
+    "Proof": "proofs",
     "Slot": "slots",
     "StaleEpoch": "errors",
     "StoredAttempt": "rows",
     "StoredAudit": "rows",
+    "StoredAutomation": "policy_rows",
     "StoredOutcome": "rows",
     "StoredRequest": "requests",
+    "StoredStop": "policy_rows",
     "Tx": "tx",
     "View": "view",
     "export_lines": "export",
@@ -43,6 +51,7 @@ _HOME = {
 }
 
 __all__ = [
+    "BadCursor",
     "EntryRow",
     "Head",
     "Intent",
@@ -51,12 +60,16 @@ __all__ = [
     "LedgerUnavailable",
     "LedgerUnsafe",
     "OpenOperation",
+    "Page",
+    "Proof",
     "Slot",
     "StaleEpoch",
     "StoredAttempt",
     "StoredAudit",
+    "StoredAutomation",
     "StoredOutcome",
     "StoredRequest",
+    "StoredStop",
     "Tx",
     "View",
     "export_lines",

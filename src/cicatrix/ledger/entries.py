@@ -11,11 +11,12 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, insert, select
+from sqlalchemy import Connection, RowMapping, Select, bindparam, insert, select
 
 from cicatrix.core.merkle import Tree, leaf_hash
 
 from .canonical import canonical
+from .policy_tables import decisions
 from .tables import entries, texts
 from .types import utc_text
 
@@ -29,7 +30,7 @@ _PAGE = 1000
 
 # Statements are built once: building one costs five times what running it does.
 _LAST = select(entries.c.idx, entries.c.created_at).order_by(entries.c.idx.desc()).limit(1)
-_STORE = insert(entries)
+_STORE, _STORE_DECISION = insert(entries), insert(decisions)
 _KNOWN_TEXT = select(texts.c.ref).where(texts.c.digest == bindparam("digest"))
 _STORE_TEXT = insert(texts)
 _TEXT = select(texts.c.clear).where(texts.c.ref == bindparam("ref"))
@@ -107,6 +108,24 @@ def store(
             "run_id": data.get("runId"),
         },
     )
+    if kind.endswith(".decided") and data.get("decisionId"):
+        connection.execute(_STORE_DECISION, _decision(index, kind, at, data))
+
+
+def _decision(index: int, kind: str, at: datetime, data: Mapping[str, object]) -> dict[str, object]:
+    """The row to find a decision by."""
+    return {
+        "idx": index,
+        "decision_id": data["decisionId"],
+        "kind": kind,
+        "host": data.get("host"),
+        "repository_id": data.get("repositoryId"),
+        "run_id": data.get("runId"),
+        "pull_request": data.get("pullRequest"),
+        "decision": data.get("decision"),
+        "request_ref": data.get("requestId"),
+        "created_at": at,
+    }
 
 
 def read(connection: Connection, start: int = 0, limit: int | None = None) -> Iterator[EntryRow]:
@@ -123,10 +142,17 @@ def read(connection: Connection, start: int = 0, limit: int | None = None) -> It
 
 
 def find(connection: Connection, query: Select[Any]) -> list[EntryRow]:
-    return [
-        EntryRow(index=row.idx, kind=row.kind, created_at=row.created_at, body=row.entry, leaf_hash=row.leaf_hash)
-        for row in connection.execute(query)
-    ]
+    return [row(found) for found in connection.execute(query).mappings()]
+
+
+def row(found: RowMapping) -> EntryRow:
+    return EntryRow(
+        index=found["idx"],
+        kind=found["kind"],
+        created_at=found["created_at"],
+        body=found["entry"],
+        leaf_hash=found["leaf_hash"],
+    )
 
 
 def head(connection: Connection) -> Head:

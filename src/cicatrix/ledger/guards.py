@@ -65,7 +65,42 @@ _PROBES = {
         " run_attempt, minutes, named, ledger_index, created_at)"
         " VALUES ('', '', '', '', '', '', '', 'unknown', 0, 0, 0, 0, '')"
     ),
+    "repo_actions_registry_history": (
+        "INSERT INTO repo_actions_registry_history (registry_id, version, action, content, created_at, created_by,"
+        " content_hash, reason, host, repository_id, owner_id, repository, revision, file, ledger_index)"
+        " VALUES ('', '', 'created', '', '', '', '', '', '', '', '', '', 0, '', 0)"
+    ),
+    "registry_action_audit": (
+        "INSERT INTO registry_action_audit (action_type, action_status, repository, resource_type, validation_result,"
+        " executed_at, executed_by, host, repository_id, request_id, ledger_index)"
+        " VALUES ('', 'blocked', '', '', '', '', '', '', '', '', 0)"
+    ),
+    "lawbook_versions": (
+        "INSERT INTO lawbook_versions (scope, host, target, full_name, version, hash, content, file, created_at,"
+        " created_by, ledger_index) VALUES ('repository', '', '', '', '', '', '', '', '', '', 0)"
+    ),
+    "lawbook_events": (
+        "INSERT INTO lawbook_events (scope, host, target, full_name, version, hash, action, reason, created_at,"
+        " created_by, ledger_index) VALUES ('', '', '', '', '', '', 'activated', '', '', '', 0)"
+    ),
+    "stop_decision_audit": (
+        "INSERT INTO stop_decision_audit (resource_owner, resource_repo, pr_number, request_id, decision, reasons,"
+        " recommended_next_step, job_attempts, pr_attempts, lawbook_hash, lawbook_version, applied_rules, evidence,"
+        " created_at, host, repository_id, head_sha, job_name, decision_id, ledger_index)"
+        " VALUES ('', '', 0, '', 'HOLD', '', '', 0, 0, '', '', '', '', '', '', '', '', '', '', 0)"
+    ),
+    "automation_policy_executions": (
+        "INSERT INTO automation_policy_executions (request_id, action_type, environment, allowed, reason,"
+        " requires_approval, lawbook_version, lawbook_hash, resource_owner, resource_repo, created_at, host,"
+        " repository_id, principal, ledger_index) VALUES ('', '', '', 0, '', 0, '', '', '', '', '', '', '', '', 0)"
+    ),
 }
+_RELABELLED = (
+    "INSERT OR REPLACE INTO lawbook_versions (id, scope, host, target, full_name, version, hash, content, file,"
+    " created_at, created_by, ledger_index) SELECT id + 1, scope, host, target, full_name, version, hash, content,"
+    " file, created_at, created_by, ledger_index FROM lawbook_versions "
+)
+"""Replaces a row through its other key, the label."""
 _KEYS = {"entries": "idx"}
 _STRUCTURE = (
     "DROP TABLE entries",
@@ -89,13 +124,14 @@ def forbidden(table: str, key: int) -> tuple[str, ...]:
     column = _KEYS.get(table, "id")
     row = f"WHERE {column} = {key}"
     # table and column names are constants of this module, the key is a number
-    return (
-        f"UPDATE {table} SET created_at = created_at {row}",  # noqa: S608
-        f"UPDATE OR IGNORE {table} SET created_at = created_at {row}",  # noqa: S608
+    changes = (
+        f"UPDATE {table} SET {column} = {column} {row}",  # noqa: S608
+        f"UPDATE OR IGNORE {table} SET {column} = {column} {row}",  # noqa: S608
         f"DELETE FROM {table} {row}",  # noqa: S608
         f"INSERT OR REPLACE INTO {table} SELECT * FROM {table} {row}",  # noqa: S608
-        f"INSERT INTO {table} SELECT * FROM {table} {row} ON CONFLICT DO UPDATE SET created_at = ''",  # noqa: S608
+        f"INSERT INTO {table} SELECT * FROM {table} {row} ON CONFLICT DO UPDATE SET {column} = -1",  # noqa: S608
     )
+    return (*changes, _RELABELLED + row) if table == "lawbook_versions" else changes
 
 
 def self_test(connection: sqlite3.Connection, place: str) -> None:

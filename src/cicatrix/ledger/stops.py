@@ -7,33 +7,33 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
 
+from cicatrix.core.actions import ActionType
+from cicatrix.core.records import KillSwitch
+
 from .tables import identity_conflicts, kill_switches
 
-DEPLOYMENT, ORGANISATION, REPOSITORY = "deployment", "organisation", "repository"
+DEPLOYMENT, ORGANISATION, REPOSITORY, ACTION = _WIDEST_FIRST = ("deployment", "organisation", "repository", "action")
 
 Append = Callable[[str, Mapping[str, object]], int]
 """`Tx.append`: kind and data of an entry; its index."""
 Text = Callable[[str], str]
 """`Tx.text`: a text; its commitment."""
 
-_SWITCH = (
-    select(kill_switches.c.scope, kill_switches.c.reason)
-    .where(
-        or_(
-            kill_switches.c.scope == DEPLOYMENT,
-            and_(
-                kill_switches.c.scope == ORGANISATION,
-                kill_switches.c.host == bindparam("host"),
-                kill_switches.c.target == bindparam("owner_id"),
-            ),
-            and_(
-                kill_switches.c.scope == REPOSITORY,
-                kill_switches.c.host == bindparam("host"),
-                kill_switches.c.target == bindparam("repository_id"),
-            ),
-        )
+_SWITCH = select(kill_switches.c.scope, kill_switches.c.reason).where(
+    or_(
+        kill_switches.c.scope == DEPLOYMENT,
+        and_(
+            kill_switches.c.scope == ORGANISATION,
+            kill_switches.c.host == bindparam("host"),
+            kill_switches.c.target == bindparam("owner_id"),
+        ),
+        and_(
+            kill_switches.c.scope == REPOSITORY,
+            kill_switches.c.host == bindparam("host"),
+            kill_switches.c.target == bindparam("repository_id"),
+        ),
+        and_(kill_switches.c.scope == ACTION, kill_switches.c.target == bindparam("action")),
     )
-    .order_by(kill_switches.c.scope)  # alphabetical is widest first
 )
 _CONFLICT = (
     select(identity_conflicts.c.id)
@@ -46,11 +46,19 @@ _CONFLICT = (
 )
 
 
-def kill_switch(connection: Connection, host: str, repository_id: str, owner_id: str) -> str | None:
-    """Why the database's kill switch stops writes to this repository: the widest scope that does, or None."""
-    key = {"host": host, "repository_id": repository_id, "owner_id": owner_id}
-    found = connection.execute(_SWITCH, key).first()
-    return f"{found.scope}: {found.reason}" if found else None
+def kill_switch(connection: Connection, host: str, repository_id: str, owner_id: str, action: str) -> str | None:
+    """Why the database's kill switch stops this action on this repository: the widest scope that does, or None."""
+    key = {"host": host, "repository_id": repository_id, "owner_id": owner_id, "action": action}
+    found = connection.execute(_SWITCH, key).all()
+    widest = min(found, key=lambda row: _WIDEST_FIRST.index(row.scope), default=None)
+    return f"{widest.scope}: {widest.reason}" if widest else None
+
+
+def kill_switches_set(connection: Connection) -> tuple[KillSwitch, ...]:
+    """Every switch that is set, widest scope first."""
+    found = connection.execute(select(kill_switches).order_by(kill_switches.c.host, kill_switches.c.target)).mappings()
+    told = [KillSwitch(**row) for row in found]
+    return tuple(sorted(told, key=lambda switch: _WIDEST_FIRST.index(switch.scope)))
 
 
 def identity_conflict(connection: Connection, host: str, repository_id: str) -> str | None:
@@ -66,12 +74,14 @@ def scope_key(scope: str, host: str, target: str) -> dict[str, str]:
     """The row that a scope names. Raises `ValueError` for a scope that is unknown or incomplete."""
     if scope == DEPLOYMENT:
         complete = host == "" and target == ""
+    elif scope == ACTION:
+        complete = host == "" and target in frozenset(ActionType)
     else:
         complete = scope in (ORGANISATION, REPOSITORY) and host != "" and target != ""
     if not complete:
         raise ValueError(
             f"kill switch scope {scope!r} with host {host!r} and target {target!r}: write `deployment` with neither, "
-            "or `organisation` or `repository` with both"
+            "`organisation` or `repository` with both, or `action` with an action type such as `rerun_failed_jobs`"
         )
     return {"scope": scope, "host": host, "target": target}
 

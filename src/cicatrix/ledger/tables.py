@@ -8,7 +8,6 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
@@ -16,9 +15,11 @@ from sqlalchemy import (
     text,
 )
 
+from . import meta
+from .policy_tables import POLICY_HISTORY
 from .types import Json, Serial, UtcTime
 
-metadata = MetaData()
+metadata = meta.metadata
 
 entries = Table(
     "entries",
@@ -37,6 +38,7 @@ entries = Table(
     Index("ix_entries_decision", "decision_id"),
     Index("ix_entries_operation", "operation_id"),
     Index("ix_entries_run", "host", "repository_id", "run_id"),
+    Index("ix_entries_kind", "kind", "idx"),
 )
 
 job_rerun_attempts = Table(
@@ -287,7 +289,7 @@ kill_switches = Table(
     Column("set_by", String(255), nullable=False),
     Column("set_at", UtcTime, nullable=False),
     Column("ledger_index", Serial, nullable=False),
-    CheckConstraint("scope IN ('deployment', 'organisation', 'repository')", name="ck_kill_switches_scope"),
+    CheckConstraint("scope IN ('deployment', 'organisation', 'repository', 'action')", name="ck_kill_switches_scope"),
 )
 
 identity_conflicts = Table(
@@ -313,7 +315,7 @@ pacing = Table(
     Column("next_at", UtcTime, nullable=False),
 )
 
-APPEND_ONLY = ("entries", "job_rerun_attempts", "workflow_action_audit", "rerun_outcomes")
+APPEND_ONLY = ("entries", "job_rerun_attempts", "workflow_action_audit", "rerun_outcomes", *POLICY_HISTORY)
 """Tables whose rows nothing may change or remove."""
 
 MUTABLE = tuple(sorted(set(metadata.tables) - set(APPEND_ONLY)))

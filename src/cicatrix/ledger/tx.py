@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from cicatrix.core.cases import Case
 from cicatrix.core.operations import AttemptRow, AuditRow, Operation, OperationState, OutcomeRow
 
-from . import cases, entries, requests, rows, slots, stops, story
+from . import cases, requests, rows, slots, stops, story
 from .errors import OpenOperation
+from .keys import KeyWrites
+from .lawbooks import LawbookWrites
+from .policy_rows import PolicyWrites
+from .registries import RegistryWrites
 from .requests import StoredRequest
 from .tables import (
     flags,
@@ -21,7 +25,6 @@ from .tables import (
     operations,
     pacing,
     rerun_outcomes,
-    texts,
     workflow_action_audit,
 )
 from .view import View, states
@@ -46,46 +49,11 @@ _SETTLE = (
 )
 
 
-class Tx(View):
+class Tx(RegistryWrites, LawbookWrites, KeyWrites, PolicyWrites, View):
     """A `View` that can also write. Made by `Ledger.write` and `Ledger.intend` only.
 
     `now` is the transaction's one moment: every entry that it appends bears it.
     """
-
-    def __init__(
-        self, connection: Connection, now: datetime, new_id: Callable[[], str], redact: Callable[[str], str]
-    ) -> None:
-        super().__init__(connection, now)
-        self._new_id = new_id
-        self._redact = redact
-        self._last: tuple[int, datetime | None] | None = None
-
-    # entries
-
-    def append(self, kind: str, data: Mapping[str, object]) -> int:
-        """Append an entry; its index. The only writer of entries and leaves.
-
-        `data` is JSON without floats; GitHub ids are strings, text of strangers and people is a commitment from `text`.
-        `schema`, `index`, `kind`, `at` (UTC) and `steppedBack` are added. To be found again, an entry names
-        `decisionId`, `operationId`, and `host`, `repositoryId`, `runId`.
-        Raises `TypeError` or `ValueError` for what an entry may not hold.
-        """
-        index, previous = self._last or entries.last(self._connection)
-        body = entries.body(index + 1, kind, self.now, previous, data)
-        entries.store(self._connection, index=index + 1, kind=kind, at=self.now, text=body, data=data)
-        self._last = (index + 1, self.now)
-        return index + 1
-
-    def text(self, clear: str) -> str:
-        """Commit to a text: it is redacted, salted and stored; SHA-256 in hex. The same text gives the same value."""
-        return entries.commit_text(self._connection, self._redact(clear), self._new_id(), self.now)
-
-    def erase_text(self, ref: str) -> bool:
-        """Forget the text and the salt behind a commitment; the entries that hold it still verify."""
-        done = self._connection.execute(
-            update(texts).where(texts.c.ref == ref).values(digest=None, salt=None, clear=None)
-        )
-        return done.rowcount == 1
 
     # operations: an entry and its row, in one step
 
@@ -296,7 +264,8 @@ class Tx(View):
     def set_kill_switch(self, scope: str, reason: str, principal: str, *, host: str = "", target: str = "") -> int:
         """Stop writes in a scope, with entry `kill_switch.set`; its index. Setting it again replaces the reason.
 
-        `scope` is `deployment`, `organisation` (`target` = owner id) or `repository` (`target` = repository id).
+        `scope` is `deployment`, `organisation` (`target` = owner id), `repository` (`target` = repository id) or
+        `action` (`target` = action type, on every host). Raises `ValueError` for any other, or an incomplete one.
         """
         return stops.set_switch(
             self._connection,

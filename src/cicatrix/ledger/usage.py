@@ -68,6 +68,14 @@ _CONFIRMED = (
     )
     .order_by(_OPERATIONS.settled_at)
 )
+_FIRST = select(func.min(_OPERATIONS.created_at)).where(
+    _OPERATIONS.host == bindparam("host"),
+    _OPERATIONS.repository_id == bindparam("repository_id"),
+    _OPERATIONS.head_sha == bindparam("head_sha"),
+    _OPERATIONS.pull_request == bindparam("pull_request"),
+    _OPERATIONS.kind == "rerun",
+    _OPERATIONS.state == OperationState.CONFIRMED.value,
+)
 _JUDGED = (
     select(_OUTCOMES.job_key, _OUTCOMES.outcome)
     .where(
@@ -122,7 +130,8 @@ def usage(connection: Connection, query: UsageQuery, now: datetime, *, excluding
         last_rerun=_last_rerun(connection, query),
         same_signal=_same_signal(connection, query),
         identity_conflict=identity_conflict(connection, query.host, query.repository_id),
-        kill_switch=kill_switch(connection, query.host, query.repository_id, query.owner_id),
+        kill_switch=kill_switch(connection, query.host, query.repository_id, query.owner_id, query.action),
+        first_rerun=first_rerun(connection, query.host, query.repository_id, query.pull_request, query.head_sha),
     )
 
 
@@ -130,6 +139,15 @@ def operations_of_run(connection: Connection, host: str, repository_id: str, run
     """All operations of a run, oldest first."""
     key = {"host": host, "repository_id": repository_id, "run_id": run_id}
     return tuple(rows.operation(row) for row in connection.execute(_OF_RUN, key).mappings())
+
+
+def first_rerun(
+    connection: Connection, host: str, repository_id: str, pull_request: int, head_sha: str
+) -> datetime | None:
+    """When the first rerun that GitHub accepted on this pull request and head SHA was intended, or None."""
+    key = {"host": host, "repository_id": repository_id, "pull_request": pull_request, "head_sha": head_sha}
+    found: datetime | None = connection.execute(_FIRST, key).scalar()
+    return found
 
 
 def _counted(connection: Connection, query: UsageQuery, now: datetime) -> Iterable[Row[Any]]:

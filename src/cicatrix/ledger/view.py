@@ -6,13 +6,20 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, select
+from sqlalchemy import ColumnElement, bindparam, select
 
 from cicatrix.core.cases import Case
 from cicatrix.core.operations import OPEN, Operation, OperationState, Usage, UsageQuery
+from cicatrix.core.records import KillSwitch
 
-from . import cases, entries, requests, rows, slots, stops, usage
+from . import cases, entries, proofs, requests, rows, slots, stops, usage
 from .entries import EntryRow, Head
+from .keys import KeyReads
+from .lawbooks import LawbookReads
+from .listing import Listings
+from .policy_rows import PolicyReads
+from .proofs import Proof
+from .registries import RegistryReads
 from .requests import StoredRequest
 from .rows import StoredAttempt, StoredAudit, StoredOutcome
 from .slots import Slot
@@ -22,12 +29,8 @@ from .tables import flags, job_rerun_attempts, operations, pacing, rerun_outcome
 _BY_ID = select(operations).where(operations.c.id == bindparam("id"))
 
 
-class View:
+class View(RegistryReads, LawbookReads, KeyReads, PolicyReads, Listings):
     """What the ledger held when the transaction began. `now` is that moment."""
-
-    def __init__(self, connection: Connection, now: datetime) -> None:
-        self._connection = connection
-        self.now = now
 
     # operations and budgets
 
@@ -69,6 +72,10 @@ class View:
         `excluding` leaves out one operation and its slots: the one that is being planned again.
         """
         return usage.usage(self._connection, query, now, excluding=excluding)
+
+    def first_rerun_on_head(self, host: str, repository_id: str, pull_request: int, head_sha: str) -> datetime | None:
+        """When the first rerun that GitHub accepted on this pull request and head SHA was intended, or None."""
+        return usage.first_rerun(self._connection, host, repository_id, pull_request, head_sha)
 
     def pace_free_at(self, host: str, identity: str) -> datetime | None:
         """From when on this identity may write again; None when it never wrote."""
@@ -116,6 +123,13 @@ class View:
 
     def head(self) -> Head:
         return entries.head(self._connection)
+
+    def proof(self, index: int, size: int | None = None) -> Proof:
+        """That entry `index` stands in the tree of the first `size` entries, by default all.
+
+        Raises `IndexError` when there is no such entry or no such tree.
+        """
+        return proofs.prove(self._connection, index, size)
 
     def decision(self, decision_id: str) -> dict[str, Any] | None:
         """The newest `*.decided` entry of that decision, its texts resolved."""
@@ -193,9 +207,15 @@ class View:
         found: str | None = self._connection.execute(select(flags.c.value).where(flags.c.name == name)).scalar()
         return found
 
-    def kill_switch(self, host: str, repository_id: str, owner_id: str) -> str | None:
-        """Why the database's kill switch stops writes to this repository, or None."""
-        return stops.kill_switch(self._connection, host, repository_id, owner_id)
+    def kill_switch(
+        self, host: str, repository_id: str, owner_id: str, action: str = "rerun_failed_jobs"
+    ) -> str | None:
+        """Why the database's kill switch stops this action on this repository: its widest scope that does, or None."""
+        return stops.kill_switch(self._connection, host, repository_id, owner_id, action)
+
+    def kill_switches(self) -> tuple[KillSwitch, ...]:
+        """Every switch that is set in the database, widest scope first."""
+        return stops.kill_switches_set(self._connection)
 
     def identity_conflict(self, host: str, repository_id: str) -> str | None:
         """Id of the oldest unresolved identity conflict of this repository, or None."""

@@ -59,6 +59,13 @@ class Settings(BaseSettings):
         about="Pins the deployment's base lawbook: 64 hex digits are its hash, anything else its version label. "
         "On a mismatch reads and dry runs work and writes are refused.",
     )
+    repo_allowlist: str | None = _setting(
+        "GITHUB_REPO_ALLOWLIST",
+        ours=False,
+        about='The service\'s access policy: `{"allowlist": [{"owner": "acme", "repo": "site", "branches": ["main"]}]}`. '
+        "`*` stands for any text without `/`, `**` for any text. Missing or malformed denies every repository, except "
+        "acme/shop with GITHUB_API_URL on loopback. A shell asks none: who names the repository there is the policy.",
+    )
     github_token: SecretStr | None = _setting(
         "GITHUB_TOKEN",
         "GH_TOKEN",
@@ -79,8 +86,14 @@ class Settings(BaseSettings):
     )
     server: str | None = _setting(
         "CICATRIX_SERVER",
-        about="A Cicatrix service that keeps the ledger for workflows. The service comes with part 2; until then "
-        "every command that needs a ledger ends with an error that says so, also with CICATRIX_DATABASE_URL.",
+        about="A Cicatrix service that keeps the ledger for workflows. The shell cannot ask one yet: every command that "
+        "needs a ledger ends with an error that says so, also with CICATRIX_DATABASE_URL. Its API can be asked.",
+    )
+    caller_token: SecretStr | None = _setting(
+        "CICATRIX_TOKEN",
+        secret=True,
+        about="The credential with which `cicatrix verify-deployment` asks a deployment's API: an API key or a token of "
+        "its GitHub. Nothing else uses it.",
     )
     lawbook: Path | None = _setting(
         "CICATRIX_LAWBOOK",
@@ -251,7 +264,12 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every configured secret in clear: for the redactor and for nothing else."""
-        given = [self.github_token, self.github_app_private_key, *(entry.token for entry in self.hosts)]
+        given = [
+            self.github_token,
+            self.github_app_private_key,
+            self.caller_token,
+            *(entry.token for entry in self.hosts),
+        ]
         found = [item.get_secret_value() for item in given if item is not None]
         for path in (p for entry in self.hosts for p in (entry.token_file, entry.app_private_key_file)):
             with contextlib.suppress(OSError, ValueError):  # whoever needs the file says what is wrong with it

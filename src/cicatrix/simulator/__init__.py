@@ -6,7 +6,8 @@ It shares no logic with the product, so that it can contradict it. Start at `Wor
 from .exchange import Exchange, Request, Response
 from .faults import Fault, Faults
 from .history import History
-from .repository import SimPull, SimRepository, SimRun
+from .parts import SimPull, SimRun
+from .repository import SimRepository
 from .specs import JobSpec, Outcome, SimulatorError
 from .transport import SimTransport
 from .world import World

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 from . import bodies, run_bodies
 from .bodies import ACTIONS_APP, Tree
+from .branch_bodies import status_body
 from .calls import Call, listed
 from .exchange import Response, json_response
+from .parts import ForeignCheck, head_at
 from .repo_routes import pull_minimal
-from .repository import ForeignCheck, SimRepository, head_at
+from .repository import SimRepository
 from .run_routes import find_job
 from .state import Execution, RunState
 
@@ -31,6 +35,22 @@ def check_runs(call: Call, repo: SimRepository, ref: str) -> Response:
     found += [c for c in repo.checks if c.head_sha == sha]
     rows = [row for row in found if _matches(call, row)]
     return call.marked(listed(call, rows, "check_runs", lambda row: _body(call, repo, row)))
+
+
+def combined_status(call: Call, repo: SimRepository, ref: str) -> Response:
+    """The latest status of each context, and what they are together.
+
+    https://docs.github.com/en/rest/commits/statuses#get-the-combined-status-for-a-specific-reference
+    """
+    sha = head_at(repo.branches[ref], call.at) if ref in repo.branches else ref
+    latest = {s.context: s for s in repo.statuses if s.sha == sha and s.at <= call.at}
+    states = {s.state for s in latest.values()}
+    together = "failure" if states & {"failure", "error"} else "pending" if states != {"success"} else "success"
+    response = listed(call, list(latest.values()), "statuses", lambda s: status_body(call.api, repo.full_name, s))
+    url = f"{call.api}/repos/{repo.full_name}/commits/{sha}"
+    minimal = bodies.minimal_repository(call.api, call.web, repo.full_name, repo.id)
+    about = {"state": together, "sha": sha, "repository": minimal, "commit_url": url, "url": f"{url}/status"}
+    return json_response({**json.loads(response.body), **about}, headers=response.headers)
 
 
 def _matches(call: Call, row: Row) -> bool:
@@ -62,6 +82,7 @@ def _body(call: Call, repo: SimRepository, row: Row) -> Tree:
             app=bodies.app_of_check(call.api, call.web, row.app_slug, app_id, call.world.epoch),
             pull_requests=[],
             annotations=0,
+            output=(row.title, row.summary),
         )
     run, execution = row
     call.note_oddity(execution)

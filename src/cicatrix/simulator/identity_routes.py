@@ -33,12 +33,11 @@ def app(call: Call) -> auth.App:
     return call.app
 
 
-def installation_of(call: Call, full_name: str, repo: SimRepository | None) -> Response:
+def installation_of(call: Call, repo: SimRepository | None) -> Response:
     found = app(call)
     if repo is None or (found.repositories is not None and repo.full_name.lower() not in found.repositories):
         raise not_found("/apps/apps")
-    account = full_name.partition("/")[0]
-    return json_response(bodies.installation(call.api, call.web, found, account, call.world.epoch))
+    return json_response(bodies.installation(call.api, call.web, found, repo.owner, call.world.epoch))
 
 
 def installation(call: Call, text: str) -> Response:

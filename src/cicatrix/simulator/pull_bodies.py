@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from .bodies import Tree, node, user
+import hashlib
+from urllib.parse import quote
+
+from .bodies import Tree, node, numeric_id, stamp, user
+from .parts import SimReview
 
 
 def pull_request_minimal(api: str, full_name: str, repository_id: int, pull: Tree) -> Tree:
@@ -67,10 +71,10 @@ def pull_request(
         "title": pull["title"],
         "user": author,
         "body": None,
-        "labels": [],
+        "labels": [label(api, full_name, name) for name in pull["labels"]],
         "milestone": None,
-        "assignee": None,
-        "assignees": [],
+        "assignee": user(api, web, pull["assignees"][0]) if pull["assignees"] else None,
+        "assignees": [user(api, web, login) for login in pull["assignees"]],
         "requested_reviewers": [],
         "requested_teams": [],
         "created_at": pull["created_at"],
@@ -78,7 +82,7 @@ def pull_request(
         "closed_at": pull["created_at"] if closed else None,
         "merged_at": None,
         "merge_commit_sha": pull["merge_sha"],
-        "draft": False,
+        "draft": pull["draft"],
         "head": {
             "label": f"{head_owner}:{pull['head_ref']}",
             "ref": pull["head_ref"],
@@ -96,8 +100,8 @@ def pull_request(
         "author_association": "CONTRIBUTOR",
         "auto_merge": merge,
         "merged": False,
-        "mergeable": True,
-        "rebaseable": True,
+        "mergeable": pull["mergeable"],
+        "rebaseable": pull["mergeable"],
         "mergeable_state": "unstable",
         "merged_by": None,
         "comments": 0,
@@ -106,5 +110,51 @@ def pull_request(
         "commits": 1,
         "additions": 1,
         "deletions": 1,
-        "changed_files": 1,
+        "changed_files": pull["changed_files"],
     }
+
+
+def label(api: str, full_name: str, name: str) -> Tree:
+    return {
+        "id": numeric_id(name),
+        "node_id": node("LA", numeric_id(name)),
+        "url": f"{api}/repos/{full_name}/labels/{quote(name, safe='')}",
+        "name": name,
+        "description": None,
+        "color": "ededed",
+        "default": False,
+    }
+
+
+def review(api: str, web: str, full_name: str, number: int, given: SimReview) -> Tree:
+    pull = f"{api}/repos/{full_name}/pulls/{number}"
+    page = f"{web}/{full_name}/pull/{number}#pullrequestreview-{given.id}"
+    return {
+        "id": given.id,
+        "node_id": node("PRR", given.id),
+        "user": user(api, web, given.login),
+        "body": "",
+        "state": given.state,
+        "html_url": page,
+        "pull_request_url": pull,
+        "author_association": "MEMBER",
+        "_links": {"html": {"href": page}, "pull_request": {"href": pull}},
+        "submitted_at": stamp(given.at),
+        "commit_id": given.commit_sha,
+    }
+
+
+def changed_file(api: str, web: str, full_name: str, *, sha: str, path: str, before: str | None) -> Tree:
+    where = quote(path)
+    tree: Tree = {
+        "sha": hashlib.sha256(path.encode()).hexdigest()[:40],
+        "filename": path,
+        "status": "modified" if before is None else "renamed",
+        "additions": 1,
+        "deletions": 1,
+        "changes": 2,
+        "blob_url": f"{web}/{full_name}/blob/{sha}/{where}",
+        "raw_url": f"{web}/{full_name}/raw/{sha}/{where}",
+        "contents_url": f"{api}/repos/{full_name}/contents/{where}?ref={sha}",
+    }
+    return tree if before is None else {**tree, "previous_filename": before}

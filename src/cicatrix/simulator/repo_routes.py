@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from . import bodies, pull_bodies
 from .bodies import Tree, stamp
+from .branch_bodies import branch_body
 from .calls import Call, listed
-from .exchange import Response, json_response, not_found
-from .repository import SimPull, SimRepository, head_at
+from .exchange import Refusal, Response, json_response, not_found
+from .parts import SimPull, head_at
+from .repository import SimRepository
+
+MAX_FILES = 3000
 
 
 def full_repository(call: Call, repo: SimRepository) -> Tree:
     minimal = bodies.minimal_repository(call.api, call.web, repo.full_name, repo.id)
-    return bodies.full_repository(minimal, repo.default_branch, call.world.epoch)
+    full = bodies.full_repository(minimal, repo.default_branch, call.world.epoch)
+    return {**full, "private": True, "visibility": "private"} if repo.private else full
 
 
 def _facts(call: Call, repo: SimRepository, pull: SimPull) -> Tree:
@@ -28,6 +33,11 @@ def _facts(call: Call, repo: SimRepository, pull: SimPull) -> Tree:
         "title": f"Pull request {pull.number}",
         "created_at": stamp(pull.created_at),
         "merge_sha": None,
+        "draft": pull.draft,
+        "mergeable": pull.mergeable,
+        "labels": pull.labels,
+        "assignees": pull.assignees,
+        "changed_files": len(pull.changed),
     }
 
 
@@ -35,10 +45,51 @@ def pull_minimal(call: Call, repo: SimRepository, pull: SimPull) -> Tree:
     return pull_bodies.pull_request_minimal(call.api, repo.full_name, repo.id, _facts(call, repo, pull))
 
 
-def pull_answer(call: Call, repo: SimRepository, text: str) -> Response:
+def _find_pull(repo: SimRepository, text: str) -> SimPull:
     pull = repo.pulls.get(int(text)) if text.isdigit() else None
     if pull is None:
         raise not_found("/pulls/pulls")
+    return pull
+
+
+def reviews(call: Call, repo: SimRepository, text: str) -> Response:
+    """In chronological order: https://docs.github.com/en/rest/pulls/reviews#list-reviews-for-a-pull-request"""
+    pull = _find_pull(repo, text)
+    found = [r for r in pull.reviews if r.at <= call.at]
+    number = pull.number
+    return listed(call, found, None, lambda r: pull_bodies.review(call.api, call.web, repo.full_name, number, r))
+
+
+def changed_files(call: Call, repo: SimRepository, text: str) -> Response:
+    """At most 3,000: https://docs.github.com/en/rest/pulls/pulls#list-pull-requests-files"""
+    pull = _find_pull(repo, text)
+    sha = head_at(pull.heads, call.at)
+    found = pull.changed[:MAX_FILES]
+
+    def body(changed: tuple[str, str | None]) -> Tree:
+        path, before = changed
+        return pull_bodies.changed_file(call.api, call.web, repo.full_name, sha=sha, path=path, before=before)
+
+    return listed(call, found, None, body)
+
+
+def branch(call: Call, repo: SimRepository, name: str) -> Response:
+    if name not in repo.branches:
+        raise Refusal(404, "Branch not found", docs="/branches/branches")
+    tree = branch_body(
+        call.api,
+        call.web,
+        repo.full_name,
+        name=name,
+        sha=head_at(repo.branches[name], call.at),
+        protected=name in repo.protected,
+        made=call.world.epoch,
+    )
+    return json_response(tree)
+
+
+def pull_answer(call: Call, repo: SimRepository, text: str) -> Response:
+    pull = _find_pull(repo, text)
     return call.marked(json_response(_pull_body(call, repo, pull)))
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
+from .parts import ForeignCheck, Heads, SimPull, SimRun, SimStatus, SimWorkflow, head_at
 from .specs import JobSpec, Outcomes, SimulatorError, leaves
-from .state import AttemptPlan, Execution, RunAttempt, RunState, build_attempt
+from .state import AttemptPlan, RunAttempt, RunState, build_attempt
 from .workflow_file import workflow_text
 
 if TYPE_CHECKING:
@@ -30,105 +31,6 @@ def locked(verb: Callable[Concatenate[SimRepository, P], R]) -> Callable[Concate
     return call
 
 
-Heads = list[tuple[datetime, str]]
-"""When a ref began to point where, oldest first."""
-
-
-def head_at(heads: Heads, at: datetime) -> str:
-    """Where the ref pointed at that time; its first commit before that."""
-    return next((sha for since, sha in reversed(heads) if since <= at), heads[0][1])
-
-
-@dataclass(slots=True, kw_only=True)
-class SimPull:
-    """A pull request. `close()` closes it; `auto_merge` may be set at any time."""
-
-    id: int
-    number: int
-    head_ref: str
-    base_ref: str
-    head_repository: str | None
-    """None when the fork was deleted."""
-    fork: bool
-    author: str
-    auto_merge: bool
-    state: str
-    created_at: datetime
-    heads: Heads
-
-    @property
-    def head_sha(self) -> str:
-        return self.heads[-1][1]
-
-    def close(self) -> None:
-        self.state = "closed"
-
-
-@dataclass(slots=True, kw_only=True)
-class SimWorkflow:
-    id: int
-    path: str
-    name: str
-    jobs: tuple[JobSpec, ...]
-    made_at: datetime
-
-
-@dataclass(slots=True, kw_only=True)
-class ForeignCheck:
-    """A check run of an App that is not GitHub Actions."""
-
-    id: int
-    name: str
-    head_sha: str
-    app_slug: str
-    status: str
-    conclusion: str | None
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SimRun:
-    """A run, as a test holds it."""
-
-    world: World
-    state: RunState
-
-    @property
-    def id(self) -> int:
-        return self.state.id
-
-    @property
-    def head_sha(self) -> str:
-        return self.state.head_sha
-
-    @property
-    def attempt(self) -> int:
-        """The newest attempt there is."""
-        return self.state.last.number
-
-    @property
-    def ends_at(self) -> datetime:
-        """When the newest attempt will be, or was, completed."""
-        return self.state.ends_at
-
-    @property
-    def conclusion(self) -> str | None:
-        return self.state.last.conclusion_at(self.world.now)
-
-    def finish(self) -> SimRun:
-        """Moves the world's time to the end of the newest attempt, when that is still to come."""
-        missing = (self.ends_at - self.world.now).total_seconds()
-        if missing > 0:
-            self.world.advance(missing)
-        return self
-
-    def job(self, name: str, attempt: int | None = None) -> Execution:
-        """The execution with this shown name: the newest one, or that of one attempt."""
-        if attempt is None:
-            return self.state.last.latest[name]
-        return next(e for e in self.state.attempts[attempt - 1].executions if e.name == name)
-
-
 @dataclass(slots=True)
 class SimRepository:
     """Made by `World.repository`. Every verb may be called at any time; what it makes exists from then on."""
@@ -143,6 +45,54 @@ class SimRepository:
     branches: dict[str, Heads] = field(default_factory=dict)
     runs: list[RunState] = field(default_factory=list)
     checks: list[ForeignCheck] = field(default_factory=list)
+    statuses: list[SimStatus] = field(default_factory=list)
+    collaborators: dict[str, str] = field(default_factory=dict)
+    """Login in lower case -> role."""
+    protected: set[str] = field(default_factory=set)
+    private: bool = False
+    """Nobody sees a private repository but its collaborators; everybody has `read` in a public one."""
+
+    @property
+    def owner(self) -> str:
+        return self.full_name.partition("/")[0]
+
+    @locked
+    def collaborator(self, login: str, role: str | None) -> None:
+        """Gives a user a role (read, triage, write, maintain, admin or an organisation's own), or takes it (None)."""
+        self.collaborators.pop(login.lower(), None)
+        if role is not None:
+            self.collaborators[login.lower()] = role
+
+    def role_of(self, login: str) -> str:
+        """The user's role, as GitHub tells it."""
+        if login.lower() == self.owner.lower():
+            return "admin"
+        return self.collaborators.get(login.lower()) or ("none" if self.private else "read")
+
+    @locked
+    def protect(self, branch: str) -> None:
+        """Protects a branch, which is made when it is not there."""
+        self.branch(branch)
+        self.protected.add(branch)
+
+    @locked
+    def rename(self, full_name: str) -> None:
+        """Renames the repository; another owner's name transfers it. Its old name then leads to it (301).
+
+        https://docs.github.com/en/repositories/creating-and-managing-repositories/renaming-a-repository
+        """
+        before = self.full_name
+        self.world.move_repository(self, full_name)
+        for run in self.runs:
+            run.repository = full_name
+            run.head_repository = full_name if run.head_repository == before else run.head_repository
+        for pull in self.pulls.values():
+            pull.head_repository = full_name if pull.head_repository == before else pull.head_repository
+
+    @locked
+    def delete(self) -> None:
+        """Deletes the repository. `World.repository` of the same name then makes another one, with another id."""
+        self.world.delete_repository(self)
 
     @locked
     def file(self, path: str, text: str | bytes, ref: str | None = None) -> None:
@@ -160,6 +110,7 @@ class SimRepository:
         candidates: list[str | None] = [wanted, wanted.removeprefix("refs/heads/")]
         if candidates[-1] in self.branches:
             candidates.append(head_at(self.branches[candidates[-1] or ""], at))
+        candidates += [name for name, heads in self.branches.items() if head_at(heads, at) == wanted]
         candidates.append(None)
         return next((self.files[(path, c)] for c in candidates if (path, c) in self.files), None)
 
@@ -231,6 +182,7 @@ class SimRepository:
         if not is_fork:
             heads = self.branches[head_branch] = self.branches.get(head_branch, heads)
         pull = SimPull(
+            world=self.world,
             id=self.world.next_id("pull"),
             number=number,
             head_ref=head_branch,
@@ -268,6 +220,8 @@ class SimRepository:
         conclusion: str | None = "success",
         *,
         status: str | None = None,
+        title: str | None = None,
+        summary: str | None = None,
     ) -> ForeignCheck:
         """A check of another App on a commit; without a conclusion it is still in progress."""
         check = ForeignCheck(
@@ -278,9 +232,19 @@ class SimRepository:
             status=status or ("completed" if conclusion else "in_progress"),
             conclusion=conclusion,
             at=self.world.now,
+            title=title,
+            summary=summary,
         )
         self.checks.append(check)
         return check
+
+    @locked
+    def status(self, sha: str, context: str, state: str = "success") -> SimStatus:
+        """A commit status: error, failure, pending or success; the latest of a context counts."""
+        number = self.world.next_id("status")
+        made = SimStatus(id=number, context=context, state=state, sha=sha, at=self.world.now)
+        self.statuses.append(made)
+        return made
 
     @locked
     def run(

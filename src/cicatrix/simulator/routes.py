@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
-from . import auth, bodies, check_routes, identity_routes, reruns, run_routes
+from . import auth, bodies, check_routes, identity_routes, people_routes, reruns, run_routes
 from .calls import Call, listed
-from .exchange import Refusal, Response, json_response, not_found
-from .repo_routes import contents, full_repository, pull_answer, pulls
+from .exchange import DOCS, Refusal, Response, json_response, not_found
+from .repo_routes import branch, changed_files, contents, full_repository, pull_answer, pulls, reviews
 from .repository import SimRepository
 
 
@@ -17,7 +17,11 @@ def answer(call: Call) -> Response:
     parts = [unquote(p) for p in call.request.path.strip("/").split("/")]
     match (method, *parts):
         case (_, "repos", owner, name, *rest):
-            return _repository(call, f"{owner}/{name}", tuple(rest))
+            return _named(call, f"{owner}/{name}", tuple(rest))
+        case (_, "repositories", number, *rest) if number.isdigit():
+            return _repository(call, call.world.repository_by_id(int(number)), tuple(rest))
+        case ("GET", "orgs", organisation, "teams", slug, "memberships", login):
+            return people_routes.membership(call, organisation, slug, login)
         case ("GET", "user"):
             return identity_routes.user(call)
         case ("GET", "rate_limit"):
@@ -32,13 +36,35 @@ def answer(call: Call) -> Response:
     raise not_found()
 
 
-def _repository(call: Call, full_name: str, rest: tuple[str, ...]) -> Response:
-    repo = call.world.find_repository(full_name)
+def _named(call: Call, full_name: str, rest: tuple[str, ...]) -> Response:
+    """A former name of a repository leads to its id: 301 for a read, 307 for a write.
+
+    https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects
+    """
+    moved = call.world.moved.get(full_name.lower())
+    if moved is None or not _sees(call, moved):
+        return _repository(call, call.world.find_repository(full_name), rest)
+    place = "/".join(("repositories", str(moved.id), *(quote(part, safe="") for part in rest)))
+    query = f"?{call.request.query}" if call.request.query else ""
+    status = 301 if call.request.method in ("GET", "HEAD") else 307
+    tree = {"message": "Moved Permanently", "url": f"{call.api}/{place}{query}", "documentation_url": DOCS}
+    return json_response(tree, status=status, headers={"location": tree["url"]})
+
+
+def _sees(call: Call, repo: SimRepository) -> bool:
+    if call.app is not None:
+        return call.app.repositories is None or repo.full_name.lower() in call.app.repositories
+    who = call.principal
+    hidden = repo.private and who is not None and who.kind == "user" and repo.role_of(who.login) == "none"
+    return who is not None and who.may_see(repo.full_name) and not hidden
+
+
+def _repository(call: Call, repo: SimRepository | None, rest: tuple[str, ...]) -> Response:
     if rest == ("installation",) and call.request.method == "GET":
-        return identity_routes.installation_of(call, full_name, repo)
+        return identity_routes.installation_of(call, repo)
     if call.principal is None:
         raise auth.bad_credentials()
-    if repo is None or not call.principal.may_see(repo.full_name):
+    if repo is None or not _sees(call, repo):
         raise not_found("/repos/repos")
     match (call.request.method, *rest):
         case ("GET",):
@@ -50,12 +76,27 @@ def _repository(call: Call, full_name: str, rest: tuple[str, ...]) -> Response:
         case ("GET", "pulls", number):
             call.need("pull_requests")
             return pull_answer(call, repo, number)
+        case ("GET", "pulls", number, "reviews"):
+            call.need("pull_requests")
+            return reviews(call, repo, number)
+        case ("GET", "pulls", number, "files"):
+            call.need("pull_requests")
+            return changed_files(call, repo, number)
+        case ("GET", "collaborators", login, "permission"):
+            call.need("metadata")
+            return people_routes.permission(call, repo, login)
+        case ("GET", "branches", name):
+            call.need("contents")
+            return branch(call, repo, name)
         case ("GET", "contents", *path):
             call.need("contents")
             return contents(call, repo, "/".join(path))
         case ("GET", "commits", *ref, "check-runs") if ref:
             call.need("checks")
             return check_routes.check_runs(call, repo, "/".join(ref))
+        case ("GET", "commits", *ref, "status") if ref:
+            call.need("statuses")
+            return check_routes.combined_status(call, repo, "/".join(ref))
         case ("GET", "check-runs", number):
             call.need("checks")
             return check_routes.check_run(call, repo, number)

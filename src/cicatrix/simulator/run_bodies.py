@@ -172,6 +172,7 @@ def check_run(
     app: Tree,
     pull_requests: list[Tree],
     annotations: int,
+    output: tuple[str | None, str | None] = (None, None),
 ) -> Tree:
     url = f"{api}/repos/{full_name}/check-runs/{check_id}"
     return {
@@ -188,8 +189,8 @@ def check_run(
         "started_at": stamp(started_at),
         "completed_at": stamp(completed_at) if completed_at else None,
         "output": {
-            "title": None,
-            "summary": None,
+            "title": output[0],
+            "summary": output[1],
             "text": None,
             "annotations_count": annotations,
             "annotations_url": f"{url}/annotations",

@@ -68,7 +68,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from .repository import SimPull, SimRepository
+from .parts import SimPull
+from .repository import SimRepository
 from .specs import JobSpec, Outcome, SimulatorError
 from .world import World
 

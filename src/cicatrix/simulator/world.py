@@ -17,6 +17,7 @@ import hashlib
 import random
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
@@ -31,7 +32,16 @@ from .state import Execution, RunAttempt, RunState
 
 Observer = Callable[[Exchange], None]
 
-FIRST_IDS = {"run": 19_000_000_001, "job": 54_000_000_001, "suite": 49_000_000_001, "workflow": 90_001, "pull": 7_001}
+FIRST_IDS = {
+    "run": 19_000_000_001,
+    "job": 54_000_000_001,
+    "suite": 49_000_000_001,
+    "workflow": 90_001,
+    "pull": 7_001,
+    "review": 80_001,
+    "status": 70_001,
+    "repository": 600_001,
+}
 LIMITS = {"user": 5000, "app": 5000, "actions": 1000}
 """Requests an hour by kind of token: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api"""
 
@@ -67,6 +77,10 @@ class World:
         self.log_origin = "https://productionresultssa0.blob.core.windows.net"
         self.on_exchange: list[Observer] = []
         self.repositories: dict[str, SimRepository] = {}
+        self.moved: dict[str, SimRepository] = {}
+        """Former name in lower case -> the repository that had it."""
+        self.teams: dict[tuple[str, str], dict[str, str]] = {}
+        """(organisation, slug) -> login -> `active` or `pending`, all in lower case."""
         self.runs: dict[int, RunState] = {}
         self.jobs: dict[int, tuple[RunState, Execution]] = {}
         self.apps: dict[str, auth.App] = {}
@@ -171,11 +185,17 @@ class World:
                 return found
             if full_name.count("/") != 1 or not all(full_name.split("/")):
                 raise SimulatorError(f"{full_name!r} is no repository name; write owner/name")
-            number = 600_001 + len(self.repositories)
-            repo = SimRepository(self, full_name, number, default_branch)
+            repo = SimRepository(self, full_name, self.next_id("repository"), default_branch)
+            self.moved.pop(full_name.lower(), None)
             self.repositories[full_name.lower()] = repo
             repo.branch(default_branch)
             return repo
+
+    def team(self, organisation: str, slug: str, members: Iterable[str] = (), *, pending: Iterable[str] = ()) -> None:
+        """A team of an organisation with its members, and those who have not accepted yet."""
+        with self.lock:
+            states = {login.lower(): "pending" for login in pending} | {login.lower(): "active" for login in members}
+            self.teams[organisation.lower(), slug.lower()] = states
 
     # --- what people do ---
 
@@ -206,6 +226,33 @@ class World:
 
     def find_repository(self, full_name: str) -> SimRepository | None:
         return self.repositories.get(full_name.lower())
+
+    def repository_by_id(self, number: int) -> SimRepository | None:
+        return next((r for r in self.repositories.values() if r.id == number), None)
+
+    def move_repository(self, repo: SimRepository, full_name: str) -> None:
+        """The repository's new name. Grants by name follow a rename, not a transfer to another owner."""
+        if full_name.count("/") != 1 or not all(full_name.split("/")):
+            raise SimulatorError(f"{full_name!r} is no repository name; write owner/name")
+        other = self.find_repository(full_name)
+        if other is not None and other is not repo:
+            raise SimulatorError(f"there is a repository {full_name} already")
+        old, new = repo.full_name.lower(), full_name.lower()
+        del self.repositories[old]
+        self.moved.pop(new, None)
+        self.repositories[new] = repo
+        if old != new:
+            self.moved[old] = repo
+        if old.partition("/")[0] == new.partition("/")[0]:
+            self.tokens = {
+                t: replace(p, repositories=_renamed(p.repositories, old, new)) for t, p in self.tokens.items()
+            }
+            self.apps = {i: replace(a, repositories=_renamed(a.repositories, old, new)) for i, a in self.apps.items()}
+        repo.full_name = full_name
+
+    def delete_repository(self, repo: SimRepository) -> None:
+        self.repositories.pop(repo.full_name.lower(), None)
+        self.moved = {name: r for name, r in self.moved.items() if r is not repo}
 
     def next_id(self, kind: str) -> int:
         number = self._ids[kind]
@@ -264,3 +311,7 @@ class World:
             for observer in self.on_exchange:
                 observer(exchange)
         return response
+
+
+def _renamed(names: frozenset[str] | None, old: str, new: str) -> frozenset[str] | None:
+    return names if names is None or old not in names else names - {old} | {new}

@@ -1,7 +1,7 @@
 """The lawbook: what may be done. Checked, resolved and hashed here; reading YAML is I/O and lives outside."""
 
 from cicatrix.core.lawbook.keys import BUILT_IN_VERSION, DELEGABLE, HARD_CAP, KEYS
-from cicatrix.core.lawbook.layers import Layer, LayerKind, Position, Positions, validate
+from cicatrix.core.lawbook.layers import Layer, LayerKind, validate
 from cicatrix.core.lawbook.model import (
     Attempts,
     AutomationPolicy,
@@ -19,6 +19,7 @@ from cicatrix.core.lawbook.model import (
     StopRules,
     Storm,
 )
+from cicatrix.core.lawbook.problems import Position, Positions
 from cicatrix.core.lawbook.resolve import (
     BUILT_IN,
     BUILT_IN_ORIGIN,

@@ -6,6 +6,7 @@ associative and idempotent (a test shows it), so layers resolve to the same lawb
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,8 +24,8 @@ class Invalid(Exception):  # noqa: N818 - it is a verdict about a value, caught 
     """The value was refused; what is wrong has been reported."""
 
 
-class Kind(Protocol):
-    """What `keys.py` needs of a kind of value."""
+class Form(Protocol):
+    """How a value in a file is read, described and written."""
 
     def read(self, value: object, path: Path, report: Report) -> Any:
         """The value in its inner form. Reports every problem in it, then raises Invalid if there was one."""
@@ -32,10 +33,14 @@ class Kind(Protocol):
     def schema(self) -> Schema:
         """JSON Schema 2020-12 that accepts exactly what `read` accepts."""
 
-    def stricter(self, a: Any, b: Any) -> Any: ...
-
     def plain(self, value: Any) -> object:
         """The value as a JSON tree, in one canonical form."""
+
+
+class Kind(Form, Protocol):
+    """A form whose values can be compared by strictness: what `keys.py` needs."""
+
+    def stricter(self, a: Any, b: Any) -> Any: ...
 
 
 def shown(value: object) -> str:
@@ -43,6 +48,12 @@ def shown(value: object) -> str:
     text = "null" if value is None else str(value).lower() if isinstance(value, bool) else redact(str(value))
     text = " ".join(text.split())
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def near(word: object, words: Sequence[str]) -> str:
+    """`did you mean ...?` for a word that is nearly one of those, else the empty text."""
+    found = difflib.get_close_matches(str(word)[:60], words, 1)
+    return f"did you mean {found[0]}?" if found else ""
 
 
 def refuse(value: object, path: Path, report: Report, expected: str) -> Invalid:
@@ -105,8 +116,13 @@ class Choice:
 
     def read(self, value: object, path: Path, report: Report) -> str:
         if not isinstance(value, str) or value not in self.words:
-            raise refuse(value, path, report, " or ".join(self.words))
+            raise refuse(value, path, report, self._expected(value))
         return value
+
+    def _expected(self, value: object) -> str:
+        """All the words, unless there are many and one of them is near."""
+        hint = near(value, self.words) if len(self.words) > 6 and isinstance(value, str) else ""
+        return f"one of {len(self.words)} words ({hint})" if hint else " or ".join(self.words)
 
     def schema(self) -> Schema:
         return {"enum": list(self.words)}

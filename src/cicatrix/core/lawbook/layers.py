@@ -10,15 +10,8 @@ from typing import Any
 
 from cicatrix.core.facts import Problem
 from cicatrix.core.lawbook.keys import DELEGATED, DELEGATED_KIND, KEYS, RENAMED, SECTIONS
-from cicatrix.core.lawbook.kinds import Invalid, Path, shown
-
-Position = tuple[int, int]
-"""Line and column, both from 1."""
-Positions = Mapping[Path, Position]
-"""Path of a mapping's entry or a list's item -> where its key or item stands. `()` is the whole file."""
-
-MOST_PROBLEMS = 100
-"""What a person reads at once; a hostile file could have a million."""
+from cicatrix.core.lawbook.kinds import Invalid, Path
+from cicatrix.core.lawbook.problems import Positions, Problems
 
 
 class LayerKind(StrEnum):
@@ -54,33 +47,23 @@ def validate(
     An empty file (None) is a layer that sets nothing. With any problem there is no layer: half a lawbook would be a
     guess at what its author meant.
     """
-    reader = _Reader(positions, file)
+    problems = Problems(positions, file)
+    reader = _Reader(problems)
     if tree is not None and not isinstance(tree, Mapping):
-        reader.report((), "must be a mapping of keys such as `mode: shadow`")
+        problems.report((), "must be a mapping of keys such as `mode: shadow`")
     else:
         reader.read(tree or {})
-    if reader.problems:
-        return None, reader.sorted_problems()
+    if problems:
+        return None, problems.in_order()
     delegated = frozenset(reader.values.pop(DELEGATED, ()))
     return Layer(kind=kind, file=file, values=reader.values, lines=reader.lines, delegated=delegated), ()
 
 
 class _Reader:
-    def __init__(self, positions: Positions, file: str) -> None:
-        self._positions = positions
-        self._file = file
-        self.problems: list[Problem] = []
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
         self.values: dict[str, Any] = {}
         self.lines: dict[str, int] = {}
-
-    def sorted_problems(self) -> tuple[Problem, ...]:
-        return tuple(sorted(self.problems, key=lambda p: (p.line or 0, p.column or 0, p.path, p.message)))
-
-    def report(self, path: Path, message: str) -> None:
-        if len(self.problems) < MOST_PROBLEMS:
-            line, column = self._position(path) or (None, None)
-            where = _dotted(path) or "the file"
-            self.problems.append(Problem(path=where, message=message, line=line, column=column, file=self._file))
 
     def read(self, tree: Mapping[object, object]) -> None:
         for name, value in tree.items():
@@ -91,29 +74,25 @@ class _Reader:
 
     def _section(self, section: str, value: object) -> None:
         if not isinstance(value, Mapping):
-            self.report((section,), f"must be a mapping with {', '.join(_names_in(section))}")
+            self._problems.report((section,), f"must be a mapping with {', '.join(_names_in(section))}")
             return
         for name, item in value.items():
             self._value(f"{section}.{name}", (section, name), item)
 
     def _value(self, key: object, path: tuple[object, ...], value: object) -> None:
         place: Path = tuple(map(str, path))
-        if len(self.problems) >= MOST_PROBLEMS:
+        if self._problems.full:
             return
         if not isinstance(key, str) or not (key in KEYS or key == DELEGATED) or not isinstance(path[-1], str):
-            self.report(place, f"is no key of a lawbook{_hint(key)}")
+            self._problems.report(place, f"is no key of a lawbook{_hint(key)}")
             return
         kind = DELEGATED_KIND if key == DELEGATED else KEYS[key].kind
         try:
-            self.values[key] = kind.read(value, place, self.report)
+            self.values[key] = kind.read(value, place, self._problems.report)
         except Invalid:
             return
-        if position := self._position(place):
+        if position := self._problems.position(place):
             self.lines[key] = position[0]
-
-    def _position(self, path: Path) -> Position | None:
-        """Where the path stands, else its nearest parent."""
-        return next((self._positions[path[:n]] for n in range(len(path), -1, -1) if path[:n] in self._positions), None)
 
 
 def _names_in(section: str) -> list[str]:
@@ -130,10 +109,3 @@ def _hint(key: object) -> str:
         by_last[n] for n in difflib.get_close_matches(name[:60], list(by_last), 1)
     ]
     return f": did you mean {near[0]}?" if near else "; `cicatrix lawbook schema` lists them"
-
-
-def _dotted(path: Path) -> str:
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f"{'.' * bool(text)}{shown(part)}"
-    return text

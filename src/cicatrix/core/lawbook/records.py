@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 from cicatrix.core.lawbook.kinds import (
     Choice,
     Flag,
+    Form,
     Invalid,
     Kind,
     Names,
@@ -18,22 +19,26 @@ from cicatrix.core.lawbook.kinds import (
     Text,
     Whole,
     list_schema,
+    near,
     read_list,
     refuse,
 )
 from cicatrix.core.lawbook.model import AutomationPolicy, Owner
 
+F_co = TypeVar("F_co", bound=Form, covariant=True)
+
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class Field(Generic[F_co]):
     """One key of a record. `required` has no default."""
 
-    kind: Kind
+    kind: F_co
     default: Any = None
     required: bool = False
+    about: str = ""
 
 
-def read_record(value: object, path: Path, report: Report, fields: Mapping[str, Field]) -> dict[str, Any]:
+def read_record(value: object, path: Path, report: Report, fields: Mapping[str, Field[Form]]) -> dict[str, Any]:
     """Every field of the mapping, defaults filled in. Reports all problems, then raises Invalid if there were some."""
     if not isinstance(value, Mapping):
         raise refuse(value, path, report, "a mapping")
@@ -41,7 +46,8 @@ def read_record(value: object, path: Path, report: Report, fields: Mapping[str, 
     ok = True
     for key, item in value.items():
         if key not in fields:
-            report((*path, key), f"is no key here: use {', '.join(fields)}")
+            hint = near(key, list(fields)) or f"use {', '.join(fields)}"
+            report((*path, str(key)), f"is no key here: {hint}")
             ok = False
             continue
         try:
@@ -57,17 +63,24 @@ def read_record(value: object, path: Path, report: Report, fields: Mapping[str, 
     return found
 
 
-def record_schema(fields: Mapping[str, Field]) -> Schema:
+def record_schema(fields: Mapping[str, Field[Form]]) -> Schema:
     return {
         "type": "object",
-        "properties": {name: f.kind.schema() for name, f in fields.items()},
+        "properties": {name: {**f.kind.schema(), **_told(f)} for name, f in fields.items()},
         "required": [name for name, f in fields.items() if f.required],
         "additionalProperties": False,
     }
 
 
+def _told(f: Field[Form]) -> Schema:
+    """What an editor shows of a field that bears a sentence."""
+    if not f.about:
+        return {}
+    return {"description": f.about} | ({} if f.required else {"default": f.kind.plain(f.default)})
+
+
 _WORD = Text(r"[a-z][a-z0-9_]{0,99}", "a word of lower-case letters, digits and underscores")
-_POLICY: Mapping[str, Field] = {
+_POLICY: Mapping[str, Field[Kind]] = {
     "actionType": Field(_WORD, required=True),
     "allowedEnvs": Field(Names(Choice(("staging", "prod", "development"))), ("staging",)),
     "cooldownSeconds": Field(Whole(low=0, high=604_800, larger_is_stricter=True), 0),
@@ -81,7 +94,11 @@ _POLICY: Mapping[str, Field] = {
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """Automation policies, one for each action. What no policy allows is denied, so stricter is what both hold."""
+    """Automation policies, one for each action.
+
+    An empty list restricts nothing. One that is not empty denies what it does not name; so of two such lists, stricter
+    is what both allow, and an action that only one of them names keeps a policy which allows no environment.
+    """
 
     most: int = 50
 
@@ -90,10 +107,15 @@ class Policies:
         ok = True
         for index, item in enumerate(read_list(value, path, report, self.most)):
             try:
-                policy = _policy(read_record(item, (*path, index), report, _POLICY))
+                fields = read_record(item, (*path, index), report, _POLICY)
             except Invalid:
                 ok = False
                 continue
+            if (fields["maxRunsPerWindow"] is None) != (fields["windowSeconds"] is None):
+                report((*path, index), "needs maxRunsPerWindow and windowSeconds together, or neither")
+                ok = False
+                continue
+            policy = _policy(fields)
             known = found.get(policy.action_type)
             found[policy.action_type] = _stricter_policy(known, policy) if known else policy
         if not ok:
@@ -101,14 +123,33 @@ class Policies:
         return tuple(found[name] for name in sorted(found))
 
     def schema(self) -> Schema:
-        return list_schema(record_schema(_POLICY), self.most)
+        return list_schema(record_schema(_POLICY) | {"allOf": [{"anyOf": _WINDOWS}]}, self.most)
 
     def stricter(self, a: Sequence[AutomationPolicy], b: Sequence[AutomationPolicy]) -> tuple[AutomationPolicy, ...]:
-        other = {policy.action_type: policy for policy in b}
-        return tuple(_stricter_policy(p, other[p.action_type]) for p in a if p.action_type in other)
+        if not a or not b:
+            return tuple(a or b)
+        left, right = ({p.action_type: p for p in policies} for policies in (a, b))
+        found = {name: _denied(policy) for name, policy in {**left, **right}.items()}
+        found |= {name: _stricter_policy(left[name], right[name]) for name in left.keys() & right.keys()}
+        return tuple(found[name] for name in sorted(found))
+
+    def allow_the_same(self, a: Sequence[AutomationPolicy], b: Sequence[AutomationPolicy]) -> bool:
+        """Whether both restrict, and differ at most in policies that deny, which is what leaving them out does too."""
+        left, right = ([p for p in policies if p != _denied(p)] for policies in (a, b))
+        return bool(a) and bool(b) and left == right
 
     def plain(self, value: Sequence[AutomationPolicy]) -> object:
         return [_policy_fields(policy) for policy in value]
+
+
+_WINDOWS = [
+    {
+        "properties": {"maxRunsPerWindow": {"type": word}, "windowSeconds": {"type": word}},
+        "required": ["maxRunsPerWindow", "windowSeconds"] if word == "integer" else [],
+    }
+    for word in ("integer", "null")
+]
+"""A number of runs without a window, or the other way round, would be a limit that nobody can tell."""
 
 
 def _policy(fields: Mapping[str, Any]) -> AutomationPolicy:
@@ -142,8 +183,13 @@ def _stricter_policy(a: AutomationPolicy, b: AutomationPolicy) -> AutomationPoli
     return _policy({name: f.kind.stricter(left[name], right[name]) for name, f in _POLICY.items()})
 
 
+def _denied(policy: AutomationPolicy) -> AutomationPolicy:
+    """The policy, allowing nothing anywhere."""
+    return replace(policy, allowed_envs=frozenset(), enforcement_mode="strict")
+
+
 _HANDLE = Text(r"@[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})(?:/[A-Za-z0-9._-]{1,100})?", "a login or team such as @org/team")
-_OWNER: Mapping[str, Field] = {
+_OWNER: Mapping[str, Field[Kind]] = {
     "path": Field(Text(r"[!-~][ -~]{0,299}", "a path pattern such as services/api/**"), "**"),
     "owners": Field(Names(_HANDLE), required=True),
 }

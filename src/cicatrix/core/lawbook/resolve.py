@@ -28,6 +28,7 @@ from cicatrix.core.lawbook.model import (
     StopRules,
     Storm,
 )
+from cicatrix.core.lawbook.records import Policies
 from cicatrix.core.verdict import FailureClass
 
 BUILT_IN_ORIGIN = "built-in"
@@ -143,7 +144,8 @@ class _Merge:
         ceiling, bound_by = self._ceilings[name]
         kept = key.kind.stricter(ceiling, asked)
         self.values[name] = kept
-        if key.kind.plain(kept) == key.kind.plain(asked):
+        policies = isinstance(key.kind, Policies) and key.kind.allow_the_same(kept, asked)
+        if policies or key.kind.plain(kept) == key.kind.plain(asked):
             self.origins[name] = layer.origin(name)
             return
         if isinstance(key.kind, Names) and key.kind.forbids:  # such a list adds to the one above, nothing is refused

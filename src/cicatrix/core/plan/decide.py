@@ -76,6 +76,8 @@ def plan_rerun(
 
 def _plan(question: Question, stops: Sequence[Stop], items: Sequence[Item], choice: Choice) -> Plan:
     wake = wake_at(question, stops) or cooldown_end(items, question)
+    if question.policy.denial and question.policy.denial.next_allowed_at:
+        wake = max(wake or question.now, question.policy.denial.next_allowed_at)
     request, mode = question.request, question.lawbook.mode
     asleep = request.dry_run or (request.automatic and mode is LawbookMode.SHADOW)
     jobs = tuple(_close(item, choice.queued, asleep=asleep) for item in items)
@@ -89,6 +91,7 @@ def _plan(question: Question, stops: Sequence[Stop], items: Sequence[Item], choi
         call=None if asleep else choice.call,
         wake_at=wake if decision == "BLOCKED" else None,
         price=choice.price,
+        denial=question.policy.denial if decision == "BLOCKED" else None,
     )
 
 

@@ -32,6 +32,7 @@ def judge_job(item: Item, question: Question) -> None:
     stop_rules = question.lawbook.stop_rules
     if question.request.automatic and question.others[job.name]:
         item.no(Reason.ALREADY_RERUN_BY_OTHER, f"{question.others[job.name]} attempts of it are not ours")
+    _judge_wait(item, question)
     streak = question.usage.same_signal.get(item.key, 0)
     if streak >= stop_rules.no_signal_change_threshold:
         item.no(Reason.NO_SIGNAL_CHANGE, f"{streak} reruns in a row failed the same way")
@@ -40,6 +41,16 @@ def judge_job(item: Item, question: Question) -> None:
     if last is not None and question.now < last + cooldown:
         why = f"last rerun {last:%H:%M:%S} UTC, stopRules.cooldownMinutes {stop_rules.cooldown_minutes}"
         item.no(Reason.COOLDOWN_ACTIVE, why)
+
+
+def _judge_wait(item: Item, question: Question) -> None:
+    """Rule 6 of the seed's stop rules, for our own scheduler: a person who asks has reviewed it."""
+    longest, first = question.lawbook.stop_rules.max_wait_minutes_for_green, question.usage.first_rerun
+    if not question.request.automatic or longest is None or first is None:
+        return
+    if question.now - first > timedelta(minutes=longest):
+        why = f"first rerun {first:%H:%M:%S} UTC, stopRules.maxWaitMinutesForGreen {longest}"
+        item.no(Reason.MAX_WAIT_EXCEEDED, why)
 
 
 def _judge_conclusion(item: Item, question: Question) -> None:

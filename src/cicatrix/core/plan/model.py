@@ -11,7 +11,7 @@ from cicatrix.core.attempts import RunFacts
 from cicatrix.core.facts import Job
 from cicatrix.core.lawbook import Lawbook
 from cicatrix.core.operations import JobRef, Usage, Verb
-from cicatrix.core.policy import HARD_CAP, Limits, Policy, RerunRequest
+from cicatrix.core.policy import HARD_CAP, Denial, Limits, Policy, RerunRequest
 from cicatrix.core.reasons import Action, Reason
 from cicatrix.core.verdict import Verdict
 
@@ -69,6 +69,8 @@ class Plan:
     call: Call | None = None
     wake_at: datetime | None = None
     price: str = ""
+    denial: Denial | None = None
+    """Which place said no to the request as a whole, if one did and nothing reruns."""
 
     @property
     def would_act(self) -> bool:

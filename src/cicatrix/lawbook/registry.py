@@ -1,0 +1,21 @@
+"""One registry document, from bytes to a registry."""
+
+from __future__ import annotations
+
+from cicatrix.core.facts import Problem
+from cicatrix.core.registry import Registry, validate
+from cicatrix.lawbook.positions import load_yaml
+
+
+def load_registry(text: str | bytes, file: str) -> tuple[Registry | None, tuple[Problem, ...]]:
+    """The registry that a YAML or JSON text makes, or everything wrong with it, each with line and column.
+
+    `file` is only shown. Never raises for what the text holds. JSON counts as YAML here, so write characters beyond
+    U+FFFF as themselves: YAML does not join the two halves of an escaped surrogate pair.
+    """
+    if isinstance(text, str):
+        text = text.encode("utf-8", "surrogatepass")
+    tree, positions, problems = load_yaml(text, file)
+    if problems:
+        return None, problems
+    return validate(tree, positions, file)

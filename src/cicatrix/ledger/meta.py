@@ -1,0 +1,7 @@
+"""The one `MetaData` that all table modules fill."""
+
+from __future__ import annotations
+
+from sqlalchemy import MetaData
+
+metadata = MetaData()

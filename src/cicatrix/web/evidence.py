@@ -1,0 +1,96 @@
+"""Triage (E84.1) and prompt (E84.2): reads, on the same diagnosis that a rerun rests on."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cicatrix.core.actions import ActionType
+from cicatrix.flows.prompt import NoFailures
+from cicatrix.flows.prompt import prompt as prompt_flow
+from cicatrix.flows.triage import triage as triage_flow
+from cicatrix.github import Refused
+
+from . import shapes
+from .answering import answer, readable
+from .bodies import LARGEST_ID, OWNER, REPO, PromptBody, parsed
+from .openapi import body_of, documented, unchanged
+from .problems import Problem
+from .reads import Absent
+from .service import Caller
+from .taking import AskingBody, AsksGitHub, Decimal, PathNumber, no_query, query_once
+
+router = APIRouter()
+
+
+class AskedTriage(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
+
+    owner: Annotated[str, Field(pattern=OWNER)]
+    repo: Annotated[str, Field(pattern=REPO)]
+    workflow_run_id: Annotated[int, Decimal, Field(ge=1, le=LARGEST_ID)] | Absent = None
+    max_log_bytes: Annotated[int, Decimal, Field(ge=1, le=1024 * 1024)] = 65536
+    max_steps: Annotated[int, Decimal, Field(ge=1, le=500)] = 50
+
+
+@router.get(
+    "/api/github/prs/{prNumber}/checks/triage",
+    operation_id="triageChecks",
+    summary="What failed on a pull request's head, on what evidence, and what to do",
+    responses=documented(shapes.TriageReport, 400, 401, 403, 404, 500, 502, 503, also=unchanged()),
+    dependencies=[Depends(query_once)],
+)
+def triage(
+    request: Request, caller: AsksGitHub, pr_number: PathNumber, asked: Annotated[AskedTriage, Query()]
+) -> Response:
+    caller.permit(ActionType.COLLECT_SUMMARY, asked.owner, asked.repo)
+    report = _report(
+        caller,
+        asked.owner,
+        asked.repo,
+        pr_number,
+        workflow_run_id=asked.workflow_run_id,
+        max_log_bytes=asked.max_log_bytes,
+        max_steps=asked.max_steps,
+    )
+    return readable(request, caller.service.clean(report))
+
+
+@router.post(
+    "/api/github/prs/{prNumber}/checks/prompt",
+    operation_id="promptForChecks",
+    summary="The same evidence as prompts for whoever repairs it, one for each class of failure",
+    openapi_extra=body_of(PromptBody, key=False),
+    responses=documented(shapes.Prompts, 400, 401, 403, 404, 408, 409, 413, 415, 500, 502, 503),
+    dependencies=[Depends(no_query)],
+)
+def prompt(caller: AsksGitHub, raw: AskingBody, pr_number: PathNumber) -> Response:
+    asked = parsed(PromptBody, raw)
+    caller.permit(ActionType.COLLECT_SUMMARY, asked.owner, asked.repo)
+    report = _report(caller, asked.owner, asked.repo, pr_number, workflow_run_id=asked.workflow_run_id)
+    try:
+        made = prompt_flow(caller.ctx, report, max_files=asked.max_files, prefer_minimal_diff=asked.prefer_minimal_diff)
+    except NoFailures as nothing:
+        raise Problem("NO_FAILURES", f"{nothing.what} {nothing.why}", nothing.next) from None
+    told = {"schemaVersion": "1.0", "requestId": caller.request_id, "prompts": made}
+    return answer(caller.service.clean(told))
+
+
+def _report(caller: Caller, owner: str, repo: str, number: int, **bounds: Any) -> dict[str, Any]:
+    try:
+        return triage_flow(
+            caller.ctx, owner, repo, number, request_id=caller.request_id, redact=caller.service.redact, **bounds
+        )
+    except Refused as no:
+        if no.status != 404:
+            raise
+        raise Problem(
+            "PR_NOT_FOUND",
+            f"{owner}/{repo} has no pull request {number}, or this service may not see it.",
+            "Check the number, and that the App or token may read pull requests there.",
+        ) from None

@@ -397,7 +397,7 @@ def stderr_log(redact: Callable[[str], str]) -> Log:
     import structlog  # noqa: PLC0415 -- only with -v
 
     def cleaned(_logger: object, _name: str, event: dict[str, object]) -> dict[str, object]:
-        return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
+        return {key: _redacted(value, redact) for key, value in event.items()}
 
     logger = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
@@ -412,3 +412,16 @@ def stderr_log(redact: Callable[[str], str]) -> Log:
         logger.info(event, **fields)
 
     return log
+
+
+def _redacted(value: object, redact: Callable[[str], str]) -> object:
+    """A value for a log line: text redacted wherever it stands, anything that is no plain value by its words."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {redact(str(key)): _redacted(item, redact) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_redacted(item, redact) for item in value]
+    return redact(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))

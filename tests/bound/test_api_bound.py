@@ -13,7 +13,7 @@ from tests.bound.kit import scratch
 
 REQUESTS = 200
 DONE = "BLOCKED max_attempts_exceeded"
-ROUNDS = 3
+ROUNDS = 1
 
 
 def ask_until_done(party: ApiParty, *, waves: int = 6) -> Counter[str]:

@@ -79,7 +79,8 @@ def test_the_doctor_says_that_production_has_no_registry(desk: Desk) -> None:
     ended = desk.cicatrix("doctor", "-R", "acme/shop")
     rows = {row["item"]: row for row in ended.json}
     assert (ended.code, rows["registry"]["health"], rows["lawbook"]["health"]) == (1, "error", "warning")
-    assert rows["registry"]["says"] == "prod refuses every write until the registry of part 2"
+    assert rows["registry"]["says"] == "prod refuses every write to acme/shop: it has no registry"
+    assert "registry apply" in rows["registry"]["remedy"]
     desk.world.repository("acme/shop").file(".github/cicatrix.yml", "version: own.1\n")
     rows = {row["item"]: row for row in desk.cicatrix("doctor", "-R", "acme/shop").json}
     assert rows["repository lawbook"]["says"].endswith("is valid")

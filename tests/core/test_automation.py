@@ -166,7 +166,7 @@ ENTRY = st.fixed_dictionaries(
         "idempotencyKeyTemplate": st.just(["owner"]),
     },
 )
-WINDOW = st.just({}) | st.builds(
+WINDOW: st.SearchStrategy[dict[str, Any]] = st.just({}) | st.builds(
     lambda most, window: {"maxRunsPerWindow": most, "windowSeconds": window},
     st.integers(0, 3),
     st.sampled_from([20, 60, 200]),

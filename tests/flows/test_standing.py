@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,11 +12,12 @@ import pytest
 from cicatrix.core.actions import ActionType
 from cicatrix.core.facts import CheckRun
 from cicatrix.core.registry import ActiveRegistry, AllowedAction, Registry, Standing, evaluate
+from cicatrix.flows.context import Context
 from cicatrix.flows.standing import PEOPLE_ASKED, read_standing, status_word
-from cicatrix.github import Deferred, GitHubError, NotSent, Unanswered
+from cicatrix.github import Deferred, GitHubError, NotSent, Refused, Unanswered
 from cicatrix.lawbook.registry import load_registry
 from cicatrix.simulator import SimPull
-from tests.stage import Stage
+from tests.stage import TOKEN, Stage
 
 ACTION = ActionType.RERUN_FAILED_JOBS
 
@@ -44,8 +45,8 @@ def approved_by(rule: str) -> Registry:
 class Scene:
     """acme/shop with one pull request by mona, and what a registry makes of it."""
 
-    def __init__(self, path: Path) -> None:
-        self.stage = Stage(path)
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
         self.repo = self.stage.repo
         self.pull: SimPull = self.repo.pull_request(1, author="mona")
         for login, role in (("ann", "write"), ("bob", "maintain"), ("cyd", "read")):
@@ -82,8 +83,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Scene:
-    return Scene(tmp_path)
+def scene(stage: Stage) -> Scene:
+    return Scene(stage)
 
 
 @pytest.mark.shows("RG-1")
@@ -211,6 +212,21 @@ def test_an_outage_decides_nothing(scene: Scene, fault: str, error: type[GitHubE
         scene.read(approved_by("requireCodeOwners: true"))
 
 
+@pytest.mark.shows("RG-4", "AP-5")
+def test_a_credential_that_is_not_taken_is_no_missing_approval(scene: Scene) -> None:
+    found = approved_by("minApprovers: 1")
+    scene.pull.review("ann")
+
+    def revoke(_: str, path: str) -> None:
+        if "permission" in path:
+            scene.stage.world.revoke(TOKEN)
+
+    scene.stage.before = revoke
+    with pytest.raises(Refused) as caught:
+        scene.read(found)
+    assert caught.value.status == 401
+
+
 @pytest.mark.shows("RG-5")
 def test_an_approval_needs_the_present_head_another_person_and_the_right_to_write(scene: Scene) -> None:
     found = approved_by("minApprovers: 1")
@@ -251,6 +267,15 @@ def test_roles_and_teams_are_asked_for_those_whose_word_counts(scene: Scene) -> 
 
 
 @pytest.mark.shows("RG-5")
+def test_the_documents_rule_binds_beside_the_actions_own(scene: Scene) -> None:
+    found = registry(", approvalRule: {approverUsers: [ann]}", "approvalRules: {approverRoles: [maintain]}")
+    scene.pull.review("ann")
+    assert scene.status(found) == "pending_approval"
+    scene.pull.review("bob")
+    assert scene.status(found) == "allowed"
+
+
+@pytest.mark.shows("RG-5")
 def test_a_crowd_of_reviewers_is_bounded_and_gains_nothing(scene: Scene) -> None:
     for number in range(PEOPLE_ASKED + 20):
         scene.pull.review(f"user{number}")
@@ -258,11 +283,33 @@ def test_a_crowd_of_reviewers_is_bounded_and_gains_nothing(scene: Scene) -> None
     assert scene.status(approved_by("minApprovers: 1")) == "pending_approval"
 
 
+@pytest.mark.shows("AU-3", "RG-4", "RG-5")
+@pytest.mark.parametrize("granted", [True, False])
+def test_an_app_sees_teams_and_statuses_where_it_was_given_the_right(
+    scene: Scene, app_context: Context, granted: bool
+) -> None:
+    world = scene.stage.world
+    if granted:
+        (app,) = world.apps.values()
+        rights = {**app.permissions, "members": "read", "statuses": "read"}
+        world.apps = {"7": replace(app, permissions=rights)}
+    scene.stage.ctx = app_context
+    scene.repo.check_run(scene.pull.head_sha, "lint", "linter")
+    world.team("acme", "leads", ["ann"])
+    scene.pull.review("ann")
+    assert scene.status(approved_by("minApprovers: 1")) == "allowed"
+    assert scene.status(needing("type: checks_passed")) == ("allowed" if granted else "blocked")
+    by_team = scene.status(approved_by("approverTeams: [acme/leads]"))
+    assert by_team == ("allowed" if granted else "pending_approval")
+    widest = {right for p in world.tokens.values() if p.kind == "app" for right in (p.permissions or {}).items()}
+    assert ("actions", "write") not in widest
+
+
 class Owned(Scene):
     """The same, where files have owners."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage)
         self.repo.file(".github/CODEOWNERS", "*.py @ann\n/docs/ @acme/writers mail@example.com\n", ref="main")
         self.stage.world.team("acme", "writers", ["bob"])
         self.found = approved_by("requireCodeOwners: true")
@@ -272,8 +319,8 @@ class Owned(Scene):
 
 
 @pytest.fixture
-def owned(tmp_path: Path) -> Owned:
-    return Owned(tmp_path)
+def owned(stage: Stage) -> Owned:
+    return Owned(stage)
 
 
 @pytest.mark.shows("RG-5")

@@ -157,7 +157,7 @@ def test_protection_of_a_branch() -> None:
     github = simulated(made)
     found = [github.branch_protected("acme", "shop", name) for name in ("release/1.x", "main", "no/such")]
     assert found == [True, False, None]
-    assert client(Script([answer({"name": "main"})])).branch_protected("o", "r", "main") is None
+    assert client(Script([answer({"name": "main", "commit": {"sha": SHA}})])).branch_protected("o", "r", "main") is None
 
 
 @pytest.mark.shows("RG-4")

@@ -315,6 +315,24 @@ def test_the_last_accepted_rerun_and_unchanged_failures_are_known_by_job_key(led
     assert used.same_signal == {"ci.yml#unit": 2}
 
 
+@pytest.mark.shows("LB-3")
+def test_the_first_accepted_rerun_on_a_head_is_known(ledger: Ledger, clock: Clock) -> None:
+    """What `maxWaitMinutesForGreen` is measured from: of this pull request and this head, refused ones left out."""
+    charged = charge(ledger, clock)
+    charged("op1", S.REFUSED)
+    first = clock.move(minutes=1)
+    charged("op2", run_id="2", named=(job("lint"),))
+    clock.move(minutes=1)
+    charged("op3", run_id="3")
+    charged("op4", run_id="4", pull_request=0, head_sha="c" * 40)
+    with ledger.read() as view:
+        assert view.usage(query(), clock.now).first_rerun == first
+        assert view.first_rerun_on_head(HOST, "100", 3, "a" * 40) == first
+        assert view.first_rerun_on_head(HOST, "100", 0, "c" * 40) == clock.now
+        assert view.first_rerun_on_head(HOST, "100", 4, "a" * 40) is None
+        assert view.usage(query(head_sha="b" * 40), clock.now).first_rerun is None
+
+
 def test_pacing_lets_one_write_an_interval_go(ledger: Ledger, clock: Clock) -> None:
     second = timedelta(seconds=1)
     with ledger.write("pace") as tx:
@@ -356,9 +374,41 @@ def test_the_kill_switch_stops_its_scope_and_nothing_else(ledger: Ledger) -> Non
         assert [entry.kind for entry in view.entries()] == ["kill_switch.set"] * 4 + ["kill_switch.lifted"]
 
 
+@pytest.mark.shows("GE-5", "F31")
+def test_the_kill_switch_of_an_action_stops_that_action_everywhere(ledger: Ledger) -> None:
+    with ledger.write("stop") as tx:
+        tx.set_kill_switch("action", "all jobs cost too much", "octavia", target="rerun_checks")
+    with ledger.read() as view:
+        assert view.kill_switch(HOST, "100", "9") is None
+        assert view.kill_switch("ghes.example", "7", "8", "rerun_checks") == "action: all jobs cost too much"
+        assert view.usage(query(), view.now).kill_switch is None
+        assert view.usage(query(action="rerun_checks"), view.now).kill_switch == "action: all jobs cost too much"
+    with ledger.write("stop") as tx:
+        tx.set_kill_switch("repository", "broken runner", "octavia", host=HOST, target="100")
+        tx.set_kill_switch("deployment", "stop", "octavia")
+    with ledger.read() as view:
+        assert view.kill_switch(HOST, "100", "9", "rerun_checks") == "deployment: stop", "the widest scope is named"
+        assert [(s.scope, s.host, s.target, s.reason, s.set_by, s.ledger_index) for s in view.kill_switches()] == [
+            ("deployment", "", "", "stop", "octavia", 2),
+            ("repository", HOST, "100", "broken runner", "octavia", 1),
+            ("action", "", "rerun_checks", "all jobs cost too much", "octavia", 0),
+        ]
+    with ledger.write("go") as tx:
+        assert tx.lift_kill_switch("action", "over", "octavia", target="rerun_checks") == 3
+        assert [switch.scope for switch in tx.kill_switches()] == ["deployment", "repository"]
+
+
 @pytest.mark.parametrize(
     ("scope", "host", "target"),
-    [("deployment", HOST, "1"), ("repository", "", "1"), ("organisation", HOST, ""), ("galaxy", HOST, "1")],
+    [
+        ("deployment", HOST, "1"),
+        ("repository", "", "1"),
+        ("organisation", HOST, ""),
+        ("galaxy", HOST, "1"),
+        ("action", HOST, "rerun_checks"),
+        ("action", "", "rerun_everything"),
+        ("action", "", ""),
+    ],
 )
 def test_a_kill_switch_without_a_clear_scope_is_refused(ledger: Ledger, scope: str, host: str, target: str) -> None:
     with pytest.raises(ValueError, match="kill switch scope"), ledger.write("stop") as tx:

@@ -1,43 +1,36 @@
 """Seed 000, section 5: its ten test items, as behaviour on the real flows. Each docstring is the seed's sentence.
 
-The seed's API is part 2. Until then its six items are shown where they are decided: in the flow and in the shell.
+The service's items run in the flow, the API's over real HTTP against the real application.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from cicatrix.core.cases import CaseState
-from cicatrix.core.policy import Environment, Policy, RerunRequest
-from cicatrix.core.reasons import Reason
+from cicatrix.core.policy import Environment
 from cicatrix.flows import seed_000
-from cicatrix.flows.answer import Decided
 from cicatrix.flows.reading import Target, read_target
-from cicatrix.flows.rerun import decide_run, ledger_size
+from cicatrix.flows.tick import tick
 from cicatrix.simulator import JobSpec
-from tests.cli.desk import Desk
 from tests.judge import Judge
-from tests.seeds.conftest import red
-from tests.stage import Stage, always_lost, broken, codes, job_of, lost
+from tests.stage import CI, Stage, always_lost, broken, codes, job_of, lost
+from tests.web.desk import REGISTRY, desk_at, problem
+from tests.web.desk import Desk as Api
 
 RED_AGAIN = JobSpec(id="unit", outcomes=always_lost())
 
 
-def under(stage: Stage, change: Callable[[Policy], Policy], request_id: str) -> Decided:
-    """One decision about pull request 1 by the real flow, under a policy as the registry of part 2 will make it."""
-    reading = read_target(stage.ctx, Target(owner="acme", repository="shop", pull_request=1))
-    reading = replace(reading, policy=change(reading.policy))
-    request = RerunRequest(request_id=request_id, principal="cli:octocat")
-    (facts,) = reading.runs
-    return decide_run(stage.ctx, request, reading, facts, started=ledger_size(stage.ctx))
-
-
-def reasons_of(decided: Decided) -> dict[str, str]:
-    return {job.name: f"{job.action} {job.reason}" for job in decided.plan.jobs}
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    """The real application in staging, beside a simulated GitHub on loopback."""
+    with desk_at(tmp_path) as made:
+        yield made
 
 
 # --- service tests ---
@@ -113,95 +106,123 @@ def test_audit_event_creation(stage: Stage) -> None:
     assert rows[-1].action_result["decision"] == "RERUN_TRIGGERED"
 
 
-# --- API tests; the route is part 2, so these are its decisions in the flow and the shell ---
+# --- API tests: the seed's route, over HTTP ---
 
 
-@pytest.mark.shows("IT-1")
-def test_valid_request_in_staging(desk: Desk) -> None:
+def red_again(api: Api) -> int:
+    """A pull request whose job fails again after every rerun; its run's id."""
+    repo = api.world.repository("acme/shop")
+    repo.workflow(CI, [JobSpec(id="build"), JobSpec(id="test", outcomes=always_lost())])
+    run = repo.run(CI, pull_request=repo.pull_request(1), finished=True)
+    api.world.advance(1)
+    return run.id
+
+
+@pytest.mark.shows("IT-1", "AP-1")
+def test_valid_request_in_staging(api: Api) -> None:
     """Valid request in staging"""
-    run = red(desk, [JobSpec(id="unit", outcomes=lost())])
-    ended = desk.cicatrix("rerun", "acme/shop#1", "--request-id", "r-1", "--json")
-    assert ended.code == 0
-    answer = ended.json
+    run = api.red()
+    answer = api.rerun(api.key(), requestId="r-1").json()
     assert answer["schemaVersion"] == "1.0"
     assert answer["requestId"] == "r-1"
+    assert len(answer["lawbookHash"]) == 64
     assert answer["deploymentEnv"] == "staging"
-    assert answer["target"] == {"prNumber": 1, "runId": run.id}
+    assert answer["target"] == {"prNumber": 1, "runId": run}
     assert answer["decision"] == "RERUN_TRIGGERED"
-    assert answer["metadata"] == {"totalJobs": 1, "rerunJobs": 1, "blockedJobs": 0, "skippedJobs": 0}
-    assert len(desk.writes) == 1
+    assert answer["metadata"] == {"totalJobs": 2, "rerunJobs": 1, "blockedJobs": 0, "skippedJobs": 1}
+    assert len(api.writes) == 1
 
 
-@pytest.mark.shows("IT-1", "GE-4")
-def test_production_fail_closed(stage: Stage) -> None:
+@pytest.mark.shows("IT-1", "GE-4", "AP-1", "A12")
+def test_production_fail_closed(tmp_path: Path) -> None:
     """Production fail-closed (no registry)"""
-    stage.deploy(environment=Environment.PROD)
-    stage.red([RED_AGAIN])
-    answer = stage.ask()
-    assert answer["deploymentEnv"] == "prod"
-    assert answer["decision"] == "BLOCKED"
-    assert codes(answer) == {"unit": "BLOCKED registry_denied"}
-    assert any("no registry" in line for line in answer["reasons"])
-    assert stage.posts == []
+    with desk_at(tmp_path, environment=Environment.PROD) as api:
+        api.red()
+        told = problem(api.rerun(api.key()), 409, "REGISTRY_NOT_FOUND")
+        assert told["details"] == {"repository": "acme/shop", "policy": "fail-closed"}
+        assert api.writes == []
+        api.register()
+        assert api.rerun(api.key()).json()["decision"] == "RERUN_TRIGGERED"
 
 
-@pytest.mark.shows("IT-1", "GE-4")
-def test_action_not_allowed_by_registry(stage: Stage) -> None:
+@pytest.mark.shows("IT-1", "GE-4", "AP-1", "RG-1", "A12", "C2")
+def test_action_not_allowed_by_registry(api: Api) -> None:
     """Action not allowed by registry"""
-    stage.red([RED_AGAIN])
+    api.red()
+    off = {"actionType": "rerun_failed_jobs", "enabled": False, "maxRetries": 3}
+    api.register(REGISTRY | {"allowedActions": [off]})
+    told = problem(api.rerun(api.key()), 403, "ACTION_NOT_ALLOWED")
+    assert "registry.yml:" in told["detail"], "file and line of what said no"
+    assert told["details"]["validation"]["allowed"] is False
+    assert api.writes == []
+    with api.ctx.ledger.read() as view:
+        (row,) = view.registry_audit()
+    assert (row.action_status, row.executed_by[:4]) == ("blocked", "key:")
 
-    def denied(policy: Policy) -> Policy:
-        return replace(policy, stops=((Reason.REGISTRY_DENIED, "rerun_failed_jobs is not enabled"), *policy.stops))
 
-    decided = under(stage, denied, "denied")
-    assert decided.plan.decision == "BLOCKED"
-    assert reasons_of(decided) == {"unit": "BLOCKED registry_denied"}
-    assert stage.posts == []
-    assert stage.kinds() == ["rerun.decided"]
-
-
-@pytest.mark.shows("IT-1", "RR-8")
-def test_registry_max_retries_respected(stage: Stage) -> None:
+@pytest.mark.shows("IT-1", "RR-8", "RG-2", "A12")
+def test_registry_max_retries_respected(api: Api) -> None:
     """Registry maxRetries respected"""
-    stage.red([RED_AGAIN])
+    red_again(api)
+    key = api.key()
+    once = {"actionType": "rerun_failed_jobs", "maxRetries": 1, "requireEvidence": False}
+    api.register(REGISTRY | {"allowedActions": [once]})
+    assert job_of(api.rerun(key).json(), "test")["action"] == "RERUN"
+    api.world.advance(3600)
+    tick(api.ctx)
+    second = job_of(api.rerun(key, maxAttempts=5).json(), "test")
+    assert second["reasonCode"] == "max_attempts_exceeded"
+    assert "asked 5 · registry 1 · lawbook 2 · used 1 · left 0" in second["detail"]
+    assert "bound by registry maxRetries (registry.yml:" in second["detail"]
+    api.register(REGISTRY | {"allowedActions": [once | {"maxRetries": 0}]})
+    third = job_of(api.rerun(key).json(), "test")
+    assert third["reasonCode"] == "registry_denied", "maxRetries 0 means none, not no limit"
+    assert "registry allows 0" in third["detail"]
+    assert len(api.writes) == 1
 
-    def once(policy: Policy) -> Policy:
-        return replace(policy, registry_limit=1)
 
-    first = under(stage, once, "first")
-    assert reasons_of(first) == {"unit": "RERUN infra_transient"}
-    stage.tick()
-    second = under(stage, once, "second")
-    assert reasons_of(second) == {"unit": "BLOCKED max_attempts_exceeded"}
-    assert "registry maxRetries" in str(second.plan.jobs[0].limits)
-    assert len(stage.effects) == 1
-    assert reasons_of(under(stage, lambda policy: replace(policy, registry_limit=0), "never")) == {
-        "unit": "BLOCKED max_attempts_exceeded"
-    }, "maxRetries 0 means none"
-
-
-@pytest.mark.shows("IT-1")
+@pytest.mark.shows("IT-1", "AP-4", "C1", "C2")
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("number", "changes", "field"),
     [
-        (("rerun", "acme/shop#0"), "0 was given"),
-        (("rerun", "acme/shop"), "acme/shop"),
-        (("rerun", "acme/shop#1", "--max-attempts", "0"), "max-attempts"),
-        (("rerun", "acme/shop#1", "--max-attempts", "6"), "max-attempts"),
-        (("rerun", "acme/shop#1", "--max-attempts", "two"), "max-attempts"),
-        (("rerun", "acme/shop#1", "--mode", "SOME_JOBS"), "SOME_JOBS"),
-        (("rerun", "acme/shop#1", "--run-id", "-4"), "run"),
-        (("rerun", "acme/shop#1", "--request-id", "x" * 256), "255"),
+        ("0", {}, "prNumber"),
+        ("-1", {}, "prNumber"),
+        ("one", {}, "prNumber"),
+        ("1", {"owner": None}, "owner"),
+        ("1", {"repo": ""}, "repo"),
+        ("1", {"maxAttempts": 0}, "maxAttempts"),
+        ("1", {"maxAttempts": 6}, "maxAttempts"),
+        ("1", {"maxAttempts": "2"}, "maxAttempts"),
+        ("1", {"maxAttempts": True}, "maxAttempts"),
+        ("1", {"mode": "SOME_JOBS"}, "mode"),
+        ("1", {"runId": -4}, "runId"),
+        ("1", {"requestId": "x" * 256}, "requestId"),
+        ("1", {"max_attempts": 2}, "max_attempts"),
     ],
 )
-def test_invalid_inputs(desk: Desk, arguments: tuple[str, ...], told: str) -> None:
+def test_invalid_inputs(api: Api, number: str, changes: dict[str, object], field: str) -> None:
     """Invalid inputs (400 errors)"""
-    red(desk, [RED_AGAIN])
-    ended = desk.cicatrix(*arguments)
-    assert ended.code == 2
-    assert ended.out == ""
-    assert told in " ".join(ended.three_lines)
-    assert desk.writes == []
+    api.red()
+    answer = api.rerun(api.key(), number, **changes)
+    assert answer.status_code == 400, answer.text
+    assert field in {item["field"] for item in answer.json()["details"]["problems"]}
+    assert api.writes == []
+
+
+@pytest.mark.shows("IT-1", "AP-4")
+def test_default_parameters_of_the_route(api: Api) -> None:
+    """Default parameter handling"""
+    run = red_again(api)
+    key = api.key()
+    answer = api.rerun(key).json()
+    assert answer["target"] == {"prNumber": 1, "runId": run}, "runId is discovered"
+    assert answer["requestId"], "requestId is made"
+    assert job_of(answer, "build")["reasonCode"] == "not_failed", "mode is FAILED_ONLY"
+    assert "dryRun" not in answer
+    for expected in ("RERUN infra_transient", "BLOCKED max_attempts_exceeded"):
+        api.world.advance(3600)
+        tick(api.ctx)
+        assert codes(api.rerun(key).json())["test"] == expected, "maxAttempts is 2"
 
 
 @pytest.mark.shows("IT-1")

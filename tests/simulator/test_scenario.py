@@ -34,6 +34,13 @@ def test_the_documented_example_is_a_world() -> None:
             ("pull_request", "completed", "timed_out"),
         ]
         assert http.get(f"{REPO}/commits/{runs[1]['head_sha']}/check-runs").json()["total_count"] == 3
+        assert http.get(f"{REPO}/collaborators/octocat/permission").json()["role_name"] == "write"
+        assert http.get(f"{REPO}/branches/main").json()["protected"] is True
+        pull = http.get(f"{REPO}/pulls/1").json()
+        assert (pull["labels"][0]["name"], pull["assignee"]["login"], pull["draft"]) == ("ready", "octocat", False)
+        assert [r["state"] for r in http.get(f"{REPO}/pulls/1/reviews").json()] == ["APPROVED"]
+        assert [f["filename"] for f in http.get(f"{REPO}/pulls/1/files").json()] == ["src/app.py"]
+        assert http.get("/orgs/acme/teams/leads/memberships/octocat").json()["state"] == "active"
     assert [f.kind for f in made.faults.active] == ["answer_502_after_effect"]
 
 
@@ -74,6 +81,11 @@ def test_each_pull_request_of_the_default_scenario_has_a_branch_of_its_own() -> 
             "failure does not take day",
         ),
         ("repositories: [{name: a/b, runs: [{workflow: w.yml}]}]", "has no workflow 'w.yml'"),
+        ("teams: {acme: [octocat]}", "write organisation/slug"),
+        (
+            "repositories: [{name: a/b, pull_requests: [{number: 1, reviews: [{login: x, state: FINE}]}]}]",
+            r"reviews\[0\].state must be APPROVED or",
+        ),
         ("faults: [{kind: explode}]", "unknown fault 'explode'"),
         ("tokens: [{token: t, kind: app}]", "not 'app'"),
     ],

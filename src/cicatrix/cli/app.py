@@ -13,7 +13,19 @@ from cicatrix import __version__
 from . import nouns
 from .screen import Format
 
-VERBS = ("rerun", "explain", "triage", "prompt", "diagnose", "tick", "up", "doctor", "simulate", "demo")
+VERBS = (
+    "rerun",
+    "explain",
+    "triage",
+    "prompt",
+    "diagnose",
+    "tick",
+    "up",
+    "doctor",
+    "verify-deployment",
+    "simulate",
+    "demo",
+)
 NOUNS = nouns.NOUNS
 
 app = typer.Typer(
@@ -233,6 +245,51 @@ def up(
     from . import upping
 
     upping.up(host=host, port=port, lawbook=lawbook)
+
+
+@app.command("verify-deployment")
+def verify_deployment(
+    *,
+    base_url: Annotated[str, typer.Option("--base-url", metavar="URL", help="Where the API is.")],
+    owner: Annotated[str, typer.Option(metavar="NAME", help="The repository's owner.")],
+    repo: Annotated[str, typer.Option("--repo", metavar="NAME", help="The repository's name, without its owner.")],
+    pr_number: Annotated[int, typer.Option("--pr-number", min=1, help="A pull request with a failure that stays.")],
+    run_id: Annotated[int | None, typer.Option("--run-id", min=1, help="One workflow run, by its id.")] = None,
+    mode: Annotated[str, typer.Option(metavar="FAILED_ONLY|ALL_JOBS", help="What to rerun.")] = "FAILED_ONLY",
+    max_attempts: Annotated[int, typer.Option(min=1, max=5, help="Of scenario 1; scenario 3 asks with 1.")] = 2,
+    token: Annotated[
+        str | None, typer.Option(metavar="TOKEN", help="Every process here can see it: rather --token-file.")
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A file with the token alone (CICATRIX_TOKEN_FILE).")
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long to wait for the rerun.")] = 900,
+    interval: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Between two looks at it.")] = 15,
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Run the seed's three scenarios against a deployment's API, and prove its record. Spends at most one rerun."""
+    from . import verifying_deployment as verifying
+
+    raise typer.Exit(
+        verifying.verify(
+            verifying.Asked(
+                base_url=base_url,
+                owner=owner,
+                repo=repo,
+                pr_number=pr_number,
+                run_id=run_id,
+                mode=mode,
+                max_attempts=max_attempts,
+                token=token,
+                token_file=token_file,
+                timeout=timeout,
+                interval=interval,
+                as_json=as_json,
+                output=output,
+            )
+        )
+    )
 
 
 @app.command()

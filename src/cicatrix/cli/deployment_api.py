@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -49,26 +49,27 @@ class Api:
     def __post_init__(self) -> None:
         self._client = httpx.Client(base_url=self.base_url, timeout=self.timeout, follow_redirects=False)
 
-    def __enter__(self) -> Api:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._client.close()
 
-    def get(self, path: str, *, token: str | None = None, **query: object) -> Reply:
+    def get(self, path: str, query: Mapping[str, object] | None = None, *, token: str | None = None) -> Reply:
         """One read; with another `token`, or with none for an empty one."""
-        return self._send("GET", path, token, params={k: str(v) for k, v in query.items() if v is not None})
+        params = {name: str(value) for name, value in (query or {}).items() if value is not None}
+        return self._send("GET", path, token, params=params)
 
     def post(self, path: str, body: Mapping[str, object], *, token: str | None = None) -> Reply:
         """One write."""
         return self._send("POST", path, token, json=dict(body))
 
-    def listed(self, path: str, **query: object) -> tuple[list[dict[str, Any]], str | None]:
+    def listed(self, path: str, query: Mapping[str, object]) -> tuple[list[dict[str, Any]], str | None]:
         """Every item of a list, page by page, and what went wrong if something did."""
         items: list[dict[str, Any]] = []
         cursor: str | None = None
         for _ in range(MOST_PAGES):
-            reply = self.get(path, limit=100, cursor=cursor, **query)
+            reply = self.get(path, {**query, "limit": 100, "cursor": cursor})
             page = reply.tree.get("items") if isinstance(reply.tree, dict) else None
             if reply.status != 200 or not isinstance(page, list) or not all(isinstance(i, dict) for i in page):
                 return items, f"GET {path} answered {reply}"

@@ -1,4 +1,4 @@
-"""What a right answer of the rerun route looks like, and what the record must say about it. Pure: values in, faults out.
+"""What a right answer of the rerun route looks like, and what the record must say about it: values in, faults out.
 
 Each function gives None, or one sentence about what is wrong. Field by field: seed 000, and docs/api.md.
 """
@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from cicatrix.core.canonical import NotCanonicalError, canonical
 from cicatrix.core.merkle import leaf_hash, verify_inclusion
 
 SCHEMA_VERSION = "1.0"
@@ -90,7 +89,7 @@ def _job(job: object) -> Fault:
     for name in ("jobName", "priorConclusion"):
         if not isinstance(job.get(name), str) or not job[name]:
             return f"{name} is {_shown(job.get(name))}"
-    if job.get("action") not in ACTIONS:
+    if not isinstance(job.get("action"), str) or job["action"] not in ACTIONS:
         return f"action is {_shown(job.get('action'))}"
     if not _whole(job.get("attemptNumber"), 0):
         return f"attemptNumber is {_shown(job.get('attemptNumber'))}"
@@ -187,7 +186,7 @@ def row_against_entry(row: Tree, entry: Tree) -> Fault:
 
 
 def audit_fault(rows: Sequence[Tree], *, request_id: str, principal: str | None) -> Fault:
-    """Whether `workflow_action_audit` has the request, made by somebody. `principal` is who we are, if that is known."""
+    """Whether `workflow_action_audit` has the request, made by somebody; by `principal`, if we know our own name."""
     mine = [row for row in rows if row.get("requestId") == request_id]
     if not mine or len(mine) != len(rows):
         return f"{len(mine)} of {len(rows)} audit rows are of request {request_id}"
@@ -199,14 +198,9 @@ def audit_fault(rows: Sequence[Tree], *, request_id: str, principal: str | None)
 
 
 def entry_text(reply: object) -> str | None:
-    """The hashed text of an entry as the API gave it: as text, or as an object, whose canonical form it then is."""
-    entry = reply.get("entry") if isinstance(reply, Mapping) else None
-    if isinstance(entry, str):
-        return entry
-    try:
-        return canonical(entry) if isinstance(entry, Mapping) else None
-    except NotCanonicalError:
-        return None
+    """The hashed text of an entry as the API gave it."""
+    text = reply.get("body") if isinstance(reply, Mapping) else None
+    return text if isinstance(text, str) else None
 
 
 def proof_fault(index: int, text: str, proof: object, *, size: int, root: str) -> Fault:
@@ -220,7 +214,8 @@ def proof_fault(index: int, text: str, proof: object, *, size: int, root: str) -
         return f"the text at {index} is no entry of that index"
     hashed = leaf_hash(text.encode("utf-8", "surrogatepass"))
     if proof.get("leafHash") != hashed.hex():
-        return f"entry {index}: its text hashes to {hashed.hex()[:16]}…, the proof is about {_shown(proof.get('leafHash'))}"
+        told = _shown(proof.get("leafHash"))
+        return f"entry {index}: its text hashes to {hashed.hex()[:16]}…, the proof is about {told}"
     if proof.get("index") != index or proof.get("size") != size or proof.get("root") != root:
         return f"entry {index}: the proof is for another tree than the head of {size} entries"
     try:

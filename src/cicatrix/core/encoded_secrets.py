@@ -23,7 +23,13 @@ _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_
 _IN_RUN = bytes(0x61 if byte in _ALPHABET else 0x0A for byte in range(256))
 _NEEDLE = b"a" * SHORTEST
 _STANDARD = bytes.maketrans(b"-_", b"+/")
-_NEXT_LINE = re.compile(rb"=*\n(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z[ \t]+)?")
+_NEXT_LINE = re.compile(
+    rb"\n(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z[ \t]+){0,3}(?:#\d{1,4} [\d.]{1,12} )?[ \t>|]{0,16}"
+)
+"""What may stand between two lines of a block: timestamps, the numbers of a Docker build, indentation."""
+_LAST_LINE = re.compile(_NEXT_LINE.pattern + rb"([A-Za-z0-9+/_\-]{2,%d})={0,2}(?=\n|$)" % (SHORTEST - 1))
+_WRAPPED = 60
+"""A line of base64 this long may be followed by a shorter last one of the same block (usual widths are 64 and 76)."""
 
 _WORD = bytes(0x0A if byte in b" \t\n\"'`<>" else 0x61 for byte in range(256))
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
@@ -63,6 +69,9 @@ def _runs(data: bytes) -> Iterator[Span]:
         end = looks.find(b"\n", at)
         end = len(looks) if end < 0 else end
         yield at, end
+        if end - at >= _WRAPPED and (end - at) % 4 == 0 and (last := _LAST_LINE.match(data, end)):
+            yield last.span(1)
+            end = last.end(1)
         at = looks.find(_NEEDLE, end)
 
 

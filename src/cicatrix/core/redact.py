@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
 from cicatrix.core.encoded_secrets import encoded_spans
-from cicatrix.core.secret_shapes import SHAPES
+from cicatrix.core.secret_shapes import find_tokens
 
 REDACTED = "[redacted]"
 SHORTEST_CONFIGURED = 4
@@ -139,7 +139,7 @@ def _shapes(data: bytes) -> list[Span]:
 def _plain_shapes(data: bytes) -> list[Span]:
     lower = data.lower()
     return [
-        *(span for shape in SHAPES for span in shape.find(data)),
+        *find_tokens(data),
         *_private_keys(data),
         *_userinfo(data, lower),
         *_command_lines(data, lower),
@@ -234,11 +234,15 @@ def _line_end(data: bytes, at: int) -> int:
 
 _NETRC = re.compile(rb"machine[ \t]+\S{1,255}(?:\s+(?:login|account)\s+\S{1,255}){0,2}\s+password\s+(\S+)")
 _USER_OPTION = re.compile(rb"[ \t](?:-u|--user)[ \t=]*[\"']?[^\s:\"'/]{1,128}:([^\s\"']+)")
+_DOCKER = re.compile(rb"\"auth\\*\"[ \t]*:[ \t]*\\*\"([A-Za-z0-9+/=]{8,})")
 _SSHPASS = re.compile(rb"sshpass[ \t]+-p[ \t]*([\"']?[^\s\"']+)")
 
 
 def _command_lines(data: bytes, lower: bytes) -> Iterator[Span]:
-    """Passwords that stand without a name: after `curl -u user:`, after `sshpass -p`, and in the lines of a netrc."""
+    """Passwords without a telling name: after `curl -u user:` and `sshpass -p`, in a netrc, in Docker's config.json."""
+    if b'"auth' in data:
+        for found in _DOCKER.finditer(data):
+            yield found.span(1)
     for word, pattern in ((b" -u", _USER_OPTION), (b" --user", _USER_OPTION), (b"sshpass", _SSHPASS)):
         if word in data:
             for found in pattern.finditer(data):

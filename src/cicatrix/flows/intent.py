@@ -12,10 +12,12 @@ from cicatrix.core.attempts import RunFacts
 from cicatrix.core.canonical import canonical_hash
 from cicatrix.core.cases import AWAITS, ENDED, Case, CaseState
 from cicatrix.core.facts import Identity, Receipt
-from cicatrix.core.operations import AttemptRow, Operation, OperationState, Usage, UsageQuery
-from cicatrix.core.plan import Plan, plan_rerun
+from cicatrix.core.operations import AttemptRow, Operation, OperationState, UsageQuery
+from cicatrix.core.plan import Plan
 from cicatrix.core.policy import Policy, RerunRequest
 from cicatrix.core.reasons import Reason
+from cicatrix.core.replay import Inputs, replay
+from cicatrix.core.replay import record as record_inputs
 from cicatrix.flows import record
 from cicatrix.flows.cases import move, path_to_deciding, still_held, take_over
 from cicatrix.flows.context import Context
@@ -75,16 +77,20 @@ def usage_query(facts: RunFacts, action: ActionType) -> UsageQuery:
     )
 
 
-def plan_in(view: View, turn: Turn, facts: RunFacts, *, excluding: str | None = None) -> tuple[Plan, Usage]:
-    """The plan on the usage that this transaction sees. `excluding` leaves out an operation that is sent again."""
+def plan_in(view: View, turn: Turn, facts: RunFacts, *, excluding: str | None = None) -> tuple[Plan, Inputs]:
+    """The plan on the usage that this transaction sees, and all that it rests on.
+
+    `excluding` leaves out an operation that is sent again.
+    """
     now = turn.ctx.now()
     usage = view.usage(usage_query(facts, turn.request.action), now, excluding=excluding)
-    siblings = [
+    siblings = tuple(
         (s, view.operations_of_run(s.repository.host, s.repository.id, s.run.id))
         for s in turn.siblings
         if s.run.head_sha == facts.run.head_sha
-    ]
-    return plan_rerun(turn.request, facts, turn.policy, usage, now, siblings=siblings), usage
+    )
+    inputs = Inputs(request=turn.request, facts=facts, policy=turn.policy, usage=usage, now=now, siblings=siblings)
+    return replay(inputs), inputs
 
 
 def record_decision(
@@ -105,11 +111,11 @@ def record_decision(
         current = resolved_in(tx, turn, facts)
         _watch_identity(tx, facts, turn.identity, known)
         record_earlier(tx, facts, known)
-        plan, usage = plan_in(tx, current, facts)
+        plan, inputs = plan_in(tx, current, facts)
         if plan.call is not None and not head_read:
             return Again()
         chosen.append(plan)
-        recorded = _record_plan(tx, current, facts, plan, usage)
+        recorded = _record_plan(tx, current, facts, plan, inputs)
         if plan.call is None:
             record_policy(tx, current, facts, index=recorded.index, operation_id=None)
             return recorded
@@ -130,8 +136,8 @@ def record_refusal(turn: Turn, facts: RunFacts, reason: Reason, why: str) -> Rec
         still_held(tx, turn.held)
         current = resolved_in(tx, turn, facts)
         stopped = replace(current, policy=replace(current.policy, stops=(*current.policy.stops, (reason, why))))
-        plan, usage = plan_in(tx, stopped, facts)
-        recorded = _record_plan(tx, stopped, facts, plan, usage)
+        plan, inputs = plan_in(tx, stopped, facts)
+        recorded = _record_plan(tx, stopped, facts, plan, inputs)
         record_policy(tx, stopped, facts, index=recorded.index, operation_id=None)
         return recorded
 
@@ -142,7 +148,7 @@ def resolved_in(view: View, turn: Turn, facts: RunFacts) -> Turn:
     return replace(turn, policy=policy)
 
 
-def _record_plan(tx: Tx, turn: Turn, facts: RunFacts, plan: Plan, usage: Usage) -> Recorded:
+def _record_plan(tx: Tx, turn: Turn, facts: RunFacts, plan: Plan, inputs: Inputs) -> Recorded:
     """Entry, rows and audit row of a decision. Jobs that a call names get their row when its fate is known."""
     request, policy = turn.request, turn.policy
     decision_id = turn.ctx.new_id()
@@ -166,7 +172,8 @@ def _record_plan(tx: Tx, turn: Turn, facts: RunFacts, plan: Plan, usage: Usage) 
             result={"decision": plan.decision, "reasons": list(plan.reasons), "jobs": len(plan.jobs)},
         )
     )
-    record_stops(tx, turn, facts, plan, usage, decision_id=decision_id, index=index)
+    tx.record_inputs(decision_id, record_inputs(inputs))
+    record_stops(tx, turn, facts, plan, inputs.usage, decision_id=decision_id, index=index)
     return Recorded(plan=plan, decision_id=decision_id, index=index)
 
 

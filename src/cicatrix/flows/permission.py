@@ -18,8 +18,17 @@ from cicatrix.core.records import RegistryAuditRow
 from cicatrix.core.registry import ActiveRegistry, Evaluation, evaluate
 from cicatrix.flows.context import Context
 from cicatrix.flows.denied import Denied
-from cicatrix.flows.policies import RERUNS, Asked, Rules, access_denial, policy_in, read_rules, registry_denial
-from cicatrix.flows.policies import standing_now as standing
+from cicatrix.flows.policies import (
+    RERUNS,
+    Asked,
+    Rules,
+    access_denial,
+    automation_denial,
+    policy_in,
+    read_rules,
+    registry_denial,
+    standing_now,
+)
 from cicatrix.ledger import Tx
 
 STATIC = frozenset({"other_repository", "not_performed", "absent", "disabled"})
@@ -151,7 +160,7 @@ def _evaluation(ctx: Context, named: ActiveRegistry, action: ActionType, home: R
     mode = Mode.ALL_JOBS if action is ActionType.RERUN_CHECKS else Mode.FAILED_ONLY
     request = RerunRequest(request_id="permit", principal="permit", mode=mode)
     with ctx.ledger.read() as view:
-        now = standing(view, ctx.deployment, Rules(), Asked(request=request, home=home))
+        now = standing_now(view, ctx.deployment, Rules(), Asked(request=request, home=home))
     return evaluate(named, action, now)
 
 
@@ -171,9 +180,8 @@ def _check_automation(ctx: Context, principal: Principal, action: ActionType, ho
     verdict = policy.automation
     if verdict is None or verdict.allow or verdict.code == "approval":
         return
-    assert policy.denial is not None
-    if policy.denial.details.get("policyName") == verdict.policy_name:
-        raise denied(policy.denial)
+    origin = policy.resolved.origins.get("automation", "the lawbook")
+    raise denied(automation_denial(home.full_name, verdict, origin))
 
 
 def denied(denial: Denial) -> Denied:

@@ -1,7 +1,7 @@
 """Reads what an evaluation of the registry looks at: only what the action's preconditions and approval rules ask for.
 
-What GitHub does not let us see (401, 403, 404, 422) is None, and whatever needs it is not met (RG-4). What GitHub does
-not answer at all is raised: then nothing is decided.
+What GitHub does not let us see (403, 404, 422) is None, and whatever needs it is not met (RG-4). What GitHub does not
+answer at all is raised, and so is a credential that it does not take (401): then nothing is decided.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def read_standing(  # noqa: PLR0917  -- the agreed seam: the subject of an evalu
     The approval of an environment is never known: GitHub tells it for one waiting run and not for a repository, and a
     deployment may exist before it is approved. So `environment_approved` is None, and that precondition is not met.
 
-    Raises `NotSent`, `Deferred` or `Unanswered` when GitHub cannot be read.
+    Raises `NotSent`, `Deferred` or `Unanswered` when GitHub cannot be read, `Refused` when our credential is not taken
+    or the repository is not to be seen.
     """
     needs = _Needs.of(config, registry)
     reader = _Reader(ctx=ctx, owner=owner, repository=repository, pull=pull, head_sha=head_sha, needs=needs)
@@ -161,7 +162,9 @@ class _Reader:
         """What was read; None where GitHub does not let us see it."""
         try:
             return read()
-        except Refused:
+        except Refused as no:
+            if no.status == 401:
+                raise
             return None
 
     def _read_checks(self) -> None:

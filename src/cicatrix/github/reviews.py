@@ -64,7 +64,10 @@ class ReviewReads(Reads):
             return None
 
     def branch_protected(self, owner: str, repo: str, branch: str) -> bool | None:
-        """Whether a branch is protected; None when there is no such branch or GitHub did not say."""
+        """Whether a branch is protected; None when there is no such branch or GitHub did not say.
+
+        Of rulesets (https://docs.github.com/en/rest/repos/rules) it tells only what GitHub folds into `protected`.
+        """
         found = self.branch(owner, repo, branch)
         return None if found is None else found.protected
 

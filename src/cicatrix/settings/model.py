@@ -92,8 +92,8 @@ class Settings(BaseSettings):
     caller_token: SecretStr | None = _setting(
         "CICATRIX_TOKEN",
         secret=True,
-        about="The credential with which `cicatrix verify-deployment` asks a deployment's API: an API key or a token of "
-        "its GitHub. Nothing else uses it.",
+        about="The credential with which `cicatrix verify-deployment` asks a deployment: an API key, or a token of its "
+        "GitHub. Nothing else uses it.",
     )
     lawbook: Path | None = _setting(
         "CICATRIX_LAWBOOK",

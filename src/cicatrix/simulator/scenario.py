@@ -10,11 +10,15 @@
       - token: demo-token
         login: octocat
         kind: user                    # or actions
-        permissions: {actions: write, checks: read, contents: read, pull_requests: read}  # everything if left out
+        permissions: {actions: write, checks: read, contents: read, members: read, pull_requests: read}  # else all
         repositories: [acme/shop]     # all if left out
+    teams: {acme/leads: [octocat]}
     repositories:
       - name: acme/shop
         default_branch: main
+        private: false
+        collaborators: {octocat: write}  # read, triage, write, maintain, admin; else read, or none where private
+        protected: [main]
         files: {README.md: "hello"}
         workflows:
           - path: .github/workflows/ci.yml
@@ -43,6 +47,11 @@
             auto_merge: false
             state: open
             author: contributor
+            draft: false
+            labels: [ready]
+            assignees: [octocat]
+            changes: [src/app.py]
+            reviews: [{login: octocat, state: APPROVED}]
             checks: [{name: coverage, app: codecov, conclusion: success}]
             runs:
               - workflow: .github/workflows/ci.yml
@@ -78,6 +87,7 @@ tokens:
   - {token: demo-token, login: octocat, kind: user}
 repositories:
   - name: acme/shop
+    collaborators: {octocat: admin}
     workflows:
       - path: .github/workflows/ci.yml
         name: CI
@@ -132,9 +142,12 @@ repositories:
 """
 """The world of `cicatrix simulate` without a file: pull requests that a rerun heals, and some that it cannot."""
 
-_TOP = "now seed listing skipped_shown omit_run_attempt rate_limit tokens repositories faults"
+_TOP = "now seed listing skipped_shown omit_run_attempt rate_limit tokens teams repositories faults"
+_REPOSITORY = "name default_branch private collaborators protected files workflows pull_requests runs"
 _JOB = "id name needs matrix dynamic_matrix always environment uses jobs labels seconds steps outcomes matrix_outcomes"
 _PULL = "number head_branch base_branch fork fork_deleted auto_merge state author"
+_REVIEWS = ("APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED", "PENDING")
+_PULL_STATE = "draft labels assignees changes reviews"
 _WORDS = ("success", "failure", "lost_runner", "never_acquired", "timed_out", "cancelled")
 
 
@@ -158,6 +171,11 @@ def load(text: str, *, now: datetime | None = None) -> World:
         values = _mapping(token, where, "token login kind permissions repositories")
         name = _text(values, "token", where)
         made.token(name, **{"login": name, **{k: v for k, v in values.items() if k != "token"}})
+    for name, members in _mapping(top.get("teams", {}), "teams", None).items():
+        organisation, slash, slug = str(name).partition("/")
+        if not (organisation and slash and slug):
+            raise SimulatorError(f"teams: {name!r} is no team; write organisation/slug")
+        made.team(organisation, slug, _names(members, f"teams.{name}"))
     for where, repository in _items(top.get("repositories", ()), "repositories"):
         _repository(made, where, repository)
     for where, fault in _items(top.get("faults", ()), "faults"):
@@ -179,8 +197,13 @@ def _now(top: Mapping[str, Any], now: datetime | None) -> datetime:
 
 
 def _repository(made: World, where: str, tree: Any) -> None:
-    values = _mapping(tree, where, "name default_branch files workflows pull_requests runs")
+    values = _mapping(tree, where, _REPOSITORY)
     repo = made.repository(_text(values, "name", where), default_branch=values.get("default_branch", "main"))
+    repo.private = bool(values.get("private", False))
+    for login, role in _mapping(values.get("collaborators", {}), f"{where}.collaborators", None).items():
+        repo.collaborator(str(login), str(role))
+    for branch in _names(values.get("protected", ()), f"{where}.protected"):
+        repo.protect(branch)
     for path, text in _mapping(values.get("files", {}), f"{where}.files", None).items():
         repo.file(path, str(text))
     for place, workflow in _items(values.get("workflows", ()), f"{where}.workflows"):
@@ -188,10 +211,11 @@ def _repository(made: World, where: str, tree: Any) -> None:
         jobs = [_job(p, j) for p, j in _items(parts.get("jobs", ()), f"{place}.jobs")]
         repo.workflow(_text(parts, "path", place), jobs, on=parts.get("on", "pull_request"), name=parts.get("name"))
     for place, pull in _items(values.get("pull_requests", ()), f"{where}.pull_requests"):
-        parts = _mapping(pull, place, f"{_PULL} checks runs")
+        parts = _mapping(pull, place, f"{_PULL} {_PULL_STATE} checks runs")
         number = _integer(parts.get("number"), f"{place}.number")
         given = {"head_branch": f"pr-{number}", **{k: parts[k] for k in _PULL.split()[1:] if k in parts}}
         opened = repo.pull_request(number, **given)
+        _state_of(opened, place, parts)
         for check_place, check in _items(parts.get("checks", ()), f"{place}.checks"):
             row = _mapping(check, check_place, "name app conclusion")
             repo.check_run(
@@ -226,6 +250,18 @@ def _run(repo: SimRepository, where: str, tree: Any, pull: SimPull | None) -> No
     )
 
 
+def _state_of(pull: SimPull, where: str, parts: Mapping[str, Any]) -> None:
+    """Draft, labels, assignees, changed files and reviews of a pull request."""
+    pull.draft = bool(parts.get("draft", False))
+    pull.label(*_names(parts.get("labels", ()), f"{where}.labels"))
+    pull.assign(*_names(parts.get("assignees", ()), f"{where}.assignees"))
+    pull.change(*_names(parts.get("changes", ()), f"{where}.changes"))
+    for place, tree in _items(parts.get("reviews", ()), f"{where}.reviews"):
+        review = _mapping(tree, place, "login state")
+        state = _one_of(review.get("state", "APPROVED"), f"{place}.state", _REVIEWS)
+        pull.review(_text(review, "login", place), state)
+
+
 def _job(where: str, tree: Any) -> JobSpec:
     values = dict(_mapping(tree, where, _JOB))
     _text(values, "id", where)
@@ -238,7 +274,7 @@ def _job(where: str, tree: Any) -> JobSpec:
         values["matrix_outcomes"] = {str(k): _outcomes(f"{where}.matrix_outcomes.{k}", v) for k, v in rows.items()}
     for name in ("needs", "labels", "steps"):
         if name in values:
-            values[name] = [str(item) for _, item in _items(values[name], f"{where}.{name}")]
+            values[name] = _names(values[name], f"{where}.{name}")
     return JobSpec(**values)
 
 
@@ -276,6 +312,10 @@ def _items(tree: Any, where: str) -> Iterable[tuple[str, Any]]:
     if not isinstance(tree, list | tuple):
         raise SimulatorError(f"{where} must be a list, not {type(tree).__name__}")
     return [(f"{where}[{n}]", item) for n, item in enumerate(tree)]
+
+
+def _names(tree: Any, where: str) -> list[str]:
+    return [str(item) for _, item in _items(tree, where)]
 
 
 def _text(tree: Mapping[str, Any], key: str, where: str) -> str:

@@ -18,7 +18,7 @@ from cicatrix.flows.seed_000 import InvalidInput
 from cicatrix.github import GitHubError
 from cicatrix.ledger import LedgerError
 
-from . import batch, evidence, health, log, openapi, reads, reruns
+from . import batch, evidence, health, log, openapi, reads, registry, reruns, switches
 from .answering import problem_answer
 from .bodies import refused
 from .errors import problem_of
@@ -27,7 +27,7 @@ from .problems import Problem
 from .service import Service, service_of
 
 FORESEEN = (Problem, Denied, InvalidInput, RequestInProgress, RequestIdReused, GitHubError, LedgerError)
-ROUTERS = tuple(part.router for part in (reruns, batch, evidence, reads, log, health))
+ROUTERS = tuple(part.router for part in (reruns, batch, evidence, reads, log, registry, switches, health))
 
 
 def make_app(service: Service) -> ASGIApp:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
+
+from cicatrix.core.actions import ActionType
 
 from .problems import Problem, invalid
 
@@ -87,7 +90,12 @@ class PromptBody(Strict):
     prefer_minimal_diff: bool = True
 
 
-Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S", description="For the record.")]
+REASON = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
+"""One line that says something."""
+Reason = Annotated[str, Field(max_length=500, pattern=REASON, description="For the record.")]
+
+
+ActionName = Annotated[ActionType, Field(strict=False)]
 
 
 class SwitchBody(Strict):
@@ -96,7 +104,7 @@ class SwitchBody(Strict):
     scope: Literal["deployment", "organisation", "repository", "action"]
     owner: Owner | None = None
     repo: Repo | None = None
-    action: str | None = None
+    action: ActionName | None = None
     reason: Reason
 
 
@@ -116,7 +124,8 @@ def tree_of(raw: bytes) -> Any:
     if not raw.strip():
         raise invalid([{"field": "body", "problem": "is empty; it must be a JSON object"}], "MISSING_PARAMS")
     try:
-        tree = json.loads(raw.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
+        text = raw.decode("utf-8")
+        tree = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_number)
     except (UnicodeDecodeError, RecursionError) as wrong:
         why = "is nested too deeply" if isinstance(wrong, RecursionError) else "is not UTF-8"
         raise invalid([{"field": "body", "problem": why}]) from None
@@ -145,6 +154,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]  # add gives None, which is the point
         raise _Wrong(f"has the name {twice[:80]!r} twice in one object")
     return found
+
+
+def _number(text: str) -> float | int:
+    """60.0 and 6e1 are the integer 60: JSON knows one kind of number, and JSON Schema says so too."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise _Wrong(f"holds a number that is too large: {text[:40]}")
+    return int(value) if value.is_integer() and abs(value) <= LARGEST_ID else value
 
 
 def _constant(name: str) -> Any:

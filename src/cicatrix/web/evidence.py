@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
-from starlette.requests import Request
 from starlette.responses import Response
 
 from cicatrix.core.actions import ActionType
@@ -17,9 +16,9 @@ from cicatrix.flows.triage import triage as triage_flow
 from cicatrix.github import Refused
 
 from . import shapes
-from .answering import answer, readable
+from .answering import answer
 from .bodies import LARGEST_ID, OWNER, REPO, PromptBody, parsed
-from .openapi import body_of, documented, unchanged
+from .openapi import body_of, documented
 from .problems import Problem
 from .reads import Absent
 from .service import Caller
@@ -33,21 +32,19 @@ class AskedTriage(BaseModel):
 
     owner: Annotated[str, Field(pattern=OWNER)]
     repo: Annotated[str, Field(pattern=REPO)]
-    workflow_run_id: Annotated[int, Decimal, Field(ge=1, le=LARGEST_ID)] | Absent = None
-    max_log_bytes: Annotated[int, Decimal, Field(ge=1, le=1024 * 1024)] = 65536
-    max_steps: Annotated[int, Decimal, Field(ge=1, le=500)] = 50
+    workflow_run_id: Annotated[int, Field(ge=1, le=LARGEST_ID), Decimal] | Absent = None
+    max_log_bytes: Annotated[int, Field(ge=1, le=1024 * 1024), Decimal] = 65536
+    max_steps: Annotated[int, Field(ge=1, le=500), Decimal] = 50
 
 
 @router.get(
-    "/api/github/prs/{prNumber}/checks/triage",
+    "/api/github/prs/{prNumber}/checks/triage",  # noqa: FAST003  -- PathNumber bears that name
     operation_id="triageChecks",
     summary="What failed on a pull request's head, on what evidence, and what to do",
-    responses=documented(shapes.TriageReport, 400, 401, 403, 404, 500, 502, 503, also=unchanged()),
+    responses=documented(shapes.TriageReport, 400, 401, 403, 404, 429, 500, 502, 503),
     dependencies=[Depends(query_once)],
 )
-def triage(
-    request: Request, caller: AsksGitHub, pr_number: PathNumber, asked: Annotated[AskedTriage, Query()]
-) -> Response:
+def triage(caller: AsksGitHub, pr_number: PathNumber, asked: Annotated[AskedTriage, Query()]) -> Response:
     caller.permit(ActionType.COLLECT_SUMMARY, asked.owner, asked.repo)
     report = _report(
         caller,
@@ -58,15 +55,15 @@ def triage(
         max_log_bytes=asked.max_log_bytes,
         max_steps=asked.max_steps,
     )
-    return readable(request, caller.service.clean(report))
+    return answer(caller.service.clean(report))
 
 
 @router.post(
-    "/api/github/prs/{prNumber}/checks/prompt",
+    "/api/github/prs/{prNumber}/checks/prompt",  # noqa: FAST003  -- PathNumber bears that name
     operation_id="promptForChecks",
     summary="The same evidence as prompts for whoever repairs it, one for each class of failure",
     openapi_extra=body_of(PromptBody, key=False),
-    responses=documented(shapes.Prompts, 400, 401, 403, 404, 408, 409, 413, 415, 500, 502, 503),
+    responses=documented(shapes.Prompts, 400, 401, 403, 404, 408, 409, 413, 415, 429, 500, 502, 503),
     dependencies=[Depends(no_query)],
 )
 def prompt(caller: AsksGitHub, raw: AskingBody, pr_number: PathNumber) -> Response:

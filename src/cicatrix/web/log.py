@@ -23,7 +23,7 @@ from .taking import Decimal, Reading, no_query, query_once
 
 router = APIRouter()
 
-Index = Annotated[int, Decimal, Path(ge=0, le=LARGEST_ID)]
+Index = Annotated[int, Path(ge=0, le=LARGEST_ID), Decimal]
 
 
 class AskedEntries(Asked):
@@ -37,7 +37,7 @@ class AskedProof(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 
     size: (
-        Annotated[int, Decimal, Field(ge=1, le=LARGEST_NUMBER, description="Of the tree; all entries unless given.")]
+        Annotated[int, Field(ge=1, le=LARGEST_NUMBER, description="Of the tree; all entries unless given."), Decimal]
         | Absent
     ) = None
 

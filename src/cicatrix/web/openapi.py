@@ -10,6 +10,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from cicatrix.core.registry import json_schema
+
 from .bodies import BatchBody, PromptBody, RerunBody, Strict, SwitchBody
 from .problems import MEDIA_TYPE
 from .shapes import ProblemDocument
@@ -117,6 +119,7 @@ def _made(app: FastAPI, version: str) -> dict[str, Any]:
     schemas.update(made["$defs"])
     _, made = models_json_schema([(ProblemDocument, "serialization")], by_alias=True, ref_template=REF)
     schemas.update(made["$defs"])
+    schemas["RegistryDocument"] = {k: v for k, v in json_schema().items() if k not in {"$schema", "$id"}}
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     tree["components"]["securitySchemes"] = {

@@ -30,8 +30,8 @@ LIST = (400, 401, 403, 404, 500, 502, 503)
 ONE = (400, 401, 403, 404, 500, 502, 503)
 
 Absent = SkipJsonSchema[None]
-Number = Annotated[int, Decimal, Field(ge=1, le=LARGEST_ID)]
-Pull = Annotated[int, Decimal, Field(ge=0, le=LARGEST_NUMBER, description="0 is a run without a pull request.")]
+Number = Annotated[int, Field(ge=1, le=LARGEST_ID), Decimal]
+Pull = Annotated[int, Field(ge=0, le=LARGEST_NUMBER, description="0 is a run without a pull request."), Decimal]
 ID = r"^[A-Za-z0-9._:-]{1,100}$"
 PathId = Annotated[str, Path(pattern=ID)]
 
@@ -43,7 +43,7 @@ class Asked(BaseModel):
 
     owner: Annotated[str, Field(pattern=OWNER)] | Absent = None
     repo: Annotated[str, Field(pattern=REPO)] | Absent = None
-    limit: Annotated[int, Decimal, Field(ge=1, le=100)] = 50
+    limit: Annotated[int, Field(ge=1, le=100), Decimal] = 50
     cursor: (
         Annotated[str, Field(min_length=1, max_length=500, description="`nextCursor` of the page before.")] | Absent
     ) = None

@@ -6,11 +6,11 @@ import re
 from typing import Annotated
 
 import anyio
-from fastapi import Depends, Path, Query
+from fastapi import Depends, Path
 from pydantic import BeforeValidator
 from starlette.requests import ClientDisconnect, Request
 
-from .bodies import LARGEST_BODY, LARGEST_ID, LARGEST_NUMBER, OWNER, REPO, REQUEST_ID
+from .bodies import LARGEST_BODY, LARGEST_NUMBER, OWNER, REPO, REQUEST_ID
 from .problems import Problem, invalid
 from .service import Caller, service_of
 
@@ -159,8 +159,7 @@ def _decimal(value: object) -> object:
 Decimal = BeforeValidator(_decimal)
 
 PathNumber = Annotated[
-    int, Decimal, Path(alias="prNumber", ge=1, le=LARGEST_NUMBER, description="The pull request's number.")
+    int, Path(alias="prNumber", ge=1, le=LARGEST_NUMBER, description="The pull request's number."), Decimal
 ]
 PathOwner = Annotated[str, Path(alias="owner", pattern=OWNER)]
 PathRepo = Annotated[str, Path(alias="repo", pattern=REPO)]
-QueryRunId = Annotated[int | None, Decimal, Query(ge=1, le=LARGEST_ID)]

@@ -1,0 +1,103 @@
+"""What the doctor says about rights: registry, allowlist, stored lawbook."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.desk import Desk
+
+DOCUMENT = """\
+version: 1.0.0
+registryId: shop
+repository: acme/shop
+allowedActions:
+  - {{actionType: rerun_failed_jobs{more}}}
+"""
+
+
+def apply(desk: Desk, more: str = ", maxRetries: 2") -> None:
+    path = desk.folder / "shop.yml"
+    path.write_text(DOCUMENT.format(more=more))
+    ended = desk.cicatrix("registry", "apply", path)
+    assert ended.code == 0, ended.err
+
+
+def lines(desk: Desk, item: str, *arguments: str) -> list[tuple[str, str]]:
+    rows = desk.cicatrix("doctor", *arguments).json
+    assert all(row["remedy"] for row in rows if row["health"] != "ok")
+    return [(row["health"], row["says"]) for row in rows if row["item"] == item]
+
+
+@pytest.mark.shows("GE-4")
+def test_in_prod_a_missing_registry_is_an_error_and_one_that_counts_is_named(desk: Desk) -> None:
+    desk.world.repository("acme/shop")
+    ((health, says),) = lines(desk, "registry")
+    assert (health, "built-in limits" in says) == ("ok", True)
+    desk.set(DEPLOY_ENV="prod")
+    ((health, says),) = lines(desk, "registry")
+    assert (health, says) == ("error", "prod refuses every write: no repository has a registry")
+    apply(desk)
+    assert lines(desk, "registry") == [("ok", "1 repository has one")]
+    ((health, says),) = lines(desk, "registry", "-R", "acme/shop")
+    assert (health, "rerun_failed_jobs" in says) == ("ok", True)
+
+
+@pytest.mark.shows("RG-7")
+def test_an_entry_of_a_renamed_repository_is_named(desk: Desk) -> None:
+    desk.world.repository("acme/shop")
+    apply(desk)
+    desk.world.repository("acme/shop").rename("acme/store")
+    ((health, says),) = lines(desk, "registry", "-R", "acme/store")
+    assert (health, "renamed" in says) == ("warning", True)
+    desk.set(DEPLOY_ENV="prod")
+    assert [health for health, _ in lines(desk, "registry", "-R", "acme/store")] == ["error", "error"]
+
+
+@pytest.mark.shows("RG-2")
+def test_a_rerun_action_without_max_retries_is_an_error(desk: Desk) -> None:
+    desk.world.repository("acme/shop")
+    apply(desk, more="")
+    found = lines(desk, "registry", "-R", "acme/shop")
+    assert [health for health, _ in found] == ["ok", "error"]
+    assert "maxRetries" in found[1][1]
+    assert desk.cicatrix("doctor", "-R", "acme/shop").code == 1
+
+
+def test_a_ledger_that_cannot_be_read_leaves_prod_without_a_registry(desk: Desk) -> None:
+    desk.ledger.write_text("this is no database, and long enough to be looked at as one" * 20)
+    assert lines(desk, "registry") == []
+    desk.set(DEPLOY_ENV="prod")
+    assert lines(desk, "registry")[0][0] == "error"
+
+
+@pytest.mark.shows("AU-1")
+def test_the_allowlist_is_read_and_asked_about_the_named_repository(desk: Desk) -> None:
+    desk.world.repository("acme/shop")
+    desk.set(GITHUB_REPO_ALLOWLIST='{"allowlist": [{"owner": "other", "repo": "site"}]}')
+    assert [health for health, _ in lines(desk, "allowlist")] == ["ok"]
+    ((health, says),) = lines(desk, "allowlist", "-R", "acme/shop")
+    assert (health, "acme/shop" in says) == ("warning", True)
+    desk.set(GITHUB_REPO_ALLOWLIST='{"allowlist": [{"owner": "acme", "repo": "shop"}]}')
+    assert [health for health, _ in lines(desk, "allowlist", "-R", "acme/shop")] == ["ok"]
+    desk.set(GITHUB_REPO_ALLOWLIST="{")
+    ((health, says),) = lines(desk, "allowlist")
+    assert (health, "denies every repository" in says) == ("error", True)
+
+
+@pytest.mark.shows("AU-1")
+def test_a_missing_allowlist_is_told_away_from_a_simulated_github(bare: Desk) -> None:
+    bare.set(GITHUB_API_URL="https://github.invalid/api/v3", GITHUB_TOKEN=None)
+    ((health, says),) = lines(bare, "allowlist")
+    assert (health, "`cicatrix up` would deny every repository" in says) == ("ok", True)
+
+
+def test_a_stored_lawbook_is_the_base_that_the_pin_is_held_against(bare: Desk) -> None:
+    path = bare.folder / "law.yml"
+    path.write_text("version: stored.1\n")
+    bare.cicatrix("lawbook", "activate", path)
+    bare.set(LAWBOOK_HASH="stored.1")
+    assert [health for health, _ in lines(bare, "lawbook pin")] == ["ok"]
+    ((health, says),) = lines(bare, "lawbook")
+    assert (health, "stored.1" in says) == ("ok", True)
+    ((health, says),) = lines(bare, "stored lawbook")
+    assert (health, says) == ("ok", "deployment: version stored.1 (entry 0)")

@@ -24,9 +24,10 @@ from cicatrix.core.policy import Environment
 from cicatrix.core.redact import redactor
 from cicatrix.diagnosis import Diagnoser
 from cicatrix.flows.context import Context, Deployment, Gather
+from cicatrix.flows.record import action_of
 from cicatrix.github import AppCredentials, Credentials, Exchange, GitHub, Host, TokenCredentials
 from cicatrix.lawbook import load as load_lawbook
-from cicatrix.ledger import Ledger, LedgerUnavailable
+from cicatrix.ledger import Ledger, LedgerError, LedgerUnavailable
 from cicatrix.ledger.address import parse as parse_address
 from cicatrix.settings import HostEntry, Settings, SettingsError
 
@@ -93,8 +94,9 @@ def build(
 
     `host` names one of `hosts(settings)`, the first one unless given. With `read_only` the ledger is read and not
     written, and a ledger that does not exist yet is an empty throw-away one. `service` asks the access policy of the
-    settings for every repository; without it the person who names a repository is the policy. The other arguments take the place of the
-    real clock, network, threads and log. `boundary` is called at the named points of client and ledger.
+    settings for every repository; without it the person who names a repository is the policy. The other arguments take
+    the place of the real clock, network, threads and log. `boundary` is called at the named points of client and
+    ledger.
     Raises SettingsError, LedgerError.
     """
     with ExitStack() as stack:
@@ -110,6 +112,7 @@ def build(
                 sleep=sleep,
                 boundary=boundary,
                 on_exchange=on_exchange,
+                may_write=last_look(settings, ledger),
             )
         )
         yield Context(
@@ -301,6 +304,7 @@ def client(
     sleep: Callable[[float], None] = time.sleep,
     boundary: Callable[[str], None] = lambda _name: None,
     on_exchange: Callable[[Exchange], None] | None = None,
+    may_write: Callable[[str], str | None] = lambda _operation_id: None,
 ) -> GitHub:
     """A client for the named host. The caller closes it. Raises SettingsError."""
     place = pick_host(settings, host)
@@ -313,7 +317,32 @@ def client(
         jitter=random.SystemRandom().random,
         boundary=boundary,
         on_exchange=on_exchange,
+        may_write=may_write,
     )
+
+
+def last_look(settings: Settings, ledger: Ledger) -> Callable[[str], str | None]:
+    """Why an operation may not leave at the very last moment: variable, file and the ledger's switches; doubt is a no.
+
+    The decision looked at the same under its lock. Between it and the bytes a token may have been fetched, or a process
+    may have slept (GE-5: no write starts more than 1 s after a switch was set).
+    """
+    file_or_variable = kill_switch(settings)
+
+    def asked(operation_id: str) -> str | None:
+        if why := file_or_variable():
+            return why
+        try:
+            with ledger.read() as view:
+                operation = view.operation(operation_id)
+                if operation is None:
+                    return None
+                action = action_of(operation).value
+                return view.kill_switch(operation.host, operation.repository_id, operation.owner_id, action)
+        except LedgerError as trouble:
+            return f"the ledger's switches cannot be read: {trouble}"
+
+    return asked
 
 
 # --- the rest ----------------------------------------------------------------------------------------------------

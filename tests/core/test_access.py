@@ -136,6 +136,7 @@ def test_a_tag_is_no_branch_and_a_branch_no_tag() -> None:
     assert code(found.branch_refusal("acme", "site", "refs/tags/v1")) == "BRANCH_NOT_ALLOWED"
     anything = policy({**SITE, "branches": ["**"]})
     assert anything.branch_refusal("acme", "site", "a/b") is None
+    assert code(anything.branch_refusal("acme", "site", "refs/tags/v1")) == "BRANCH_NOT_ALLOWED"
     assert code(anything.tag_refusal("acme", "site", "v1")) == "BRANCH_NOT_ALLOWED"
 
 

@@ -17,7 +17,7 @@ from tests.github.test_simulated import client as simulated
 
 def guarded(
     far: Callable[[httpx.Request], httpx.Response],
-    may_write: Callable[[], str | None],
+    may_write: Callable[[str], str | None],
     boundary: Callable[[str], None] = lambda _: None,
     max_concurrent: int = 16,
 ) -> GitHub:
@@ -39,7 +39,7 @@ def guarded(
 @pytest.mark.shows("GE-5")
 def test_a_stopped_write_does_not_leave_and_says_why() -> None:
     far = Script([answer({}, 201)])
-    github = guarded(far, lambda: "deployment (file /etc/stop)")
+    github = guarded(far, lambda _operation_id: "deployment (file /etc/stop)")
     with pytest.raises(NotSent) as caught:
         github.rerun("o", "r", "1", receipt=RECEIPT)
     assert caught.value.why == "stopped by the kill switch: deployment (file /etc/stop)"
@@ -52,7 +52,7 @@ def test_a_stopped_write_does_not_leave_and_says_why() -> None:
 def test_reads_go_on_while_writes_are_stopped() -> None:
     asked: list[None] = []
 
-    def may_write() -> str | None:
+    def may_write(operation_id: str) -> str | None:
         asked.append(None)
         return "stopped"
 
@@ -72,7 +72,7 @@ def test_it_is_asked_after_the_token_came() -> None:
         now=lambda: made.now,
         sleep=made.advance,
         jitter=lambda: 0.5,
-        may_write=lambda: "pressed while the token was fetched" if stopped else None,
+        may_write=lambda _operation_id: "pressed while the token was fetched" if stopped else None,
     )
 
     def press(*_: object) -> None:
@@ -101,7 +101,10 @@ def test_it_is_asked_after_the_wait_for_a_free_connection() -> None:
 
     at_the_gate = threading.Event()
     github = guarded(
-        far, lambda: "pressed" if stopped.is_set() else None, lambda _: at_the_gate.set(), max_concurrent=1
+        far,
+        lambda _operation_id: "pressed" if stopped.is_set() else None,
+        lambda _: at_the_gate.set(),
+        max_concurrent=1,
     )
     reading = threading.Thread(target=lambda: github.run("o", "r", "1"))
     reading.start()
@@ -130,5 +133,5 @@ def test_it_is_asked_after_the_wait_for_a_free_connection() -> None:
 @pytest.mark.shows("GE-5")
 def test_without_a_stop_the_write_leaves_once() -> None:
     far = Script([answer({}, 201)])
-    assert guarded(far, lambda: None).rerun("o", "r", "1", receipt=RECEIPT).status == 201
+    assert guarded(far, lambda _operation_id: None).rerun("o", "r", "1", receipt=RECEIPT).status == 201
     assert len(far.asked) == 1

@@ -34,7 +34,7 @@ PERMISSION_ROLES = {
     "maintain": Role.HEALER,
     "admin": Role.ADMIN,
 }
-"""GitHub's role names (https://docs.github.com/en/rest/collaborators/collaborators, `role_name`). Any other: no role."""
+"""GitHub's role names (`role_name`, https://docs.github.com/en/rest/collaborators/collaborators). Others: no role."""
 
 
 class ActionType(StrEnum):

@@ -157,7 +157,7 @@ PAGES: dict[Reason, Page] = {
     Reason.REGISTRY_DENIED: Page(
         BLOCKED,
         "The registry of repository actions does not allow this, or production has no registry.",
-        "The registry entry of the repository: `cicatrix registry show -R owner/repo`; the message names file and line.",
+        "The repository's entry: `cicatrix registry show -R owner/repo`; the message names file and line.",
         "An entry that enables rerun_failed_jobs (rerun_checks for ALL_JOBS) with maxRetries above 0, "
         "and whose preconditions hold.",
     ),

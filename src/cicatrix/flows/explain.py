@@ -51,6 +51,14 @@ def explain(ctx: Context, target: Target) -> Told:
             "bound": str(policy.limits(request, 0)),
             "stops": [{"code": reason.value, "why": why} for reason, why in policy.stops],
             "remarks": list(policy.remarks),
+            "registry": policy.evaluation.as_json() if policy.evaluation else None,
+            "automation": None
+            if policy.automation is None
+            else {
+                "allow": policy.automation.allow,
+                "reason": policy.automation.reason,
+                "policyName": policy.automation.policy_name,
+            },
         },
         "runs": runs,
         "nothing": None if runs else nothing_found(reading),

@@ -18,8 +18,8 @@ def read_fresh(
     owner: str,
     repository: str,
     run_id: str,
-    pull_request: int,
     *,
+    pull_request: int,
     run: WorkflowRun | None = None,
 ) -> tuple[Reading, RunFacts]:
     """Policy, identity and fresh facts of one run."""
@@ -33,7 +33,7 @@ def read_fresh(
         branch = ctx.github.runs_of_branch(owner, repository, run.workflow_id, run.head_branch)
         newer = newer_run(run, branch.items)
         facts = replace(facts, newer_run_id=newer.id if newer else None)
-    rules = with_standing(ctx, rules, request, home, pull, run.head_sha)
+    rules = with_standing(ctx, rules, request, home, pull=pull, head_sha=run.head_sha)
     target = Target(owner=owner, repository=repository, pull_request=pull_request or None, run_id=run_id)
     return Reading(
         target=target,

@@ -64,7 +64,7 @@ def permit(
         if action in RERUNS:
             _check_automation(ctx, principal, action, home)
     except Denied as no:
-        _record(ctx, principal, action, full_name, named, no)
+        _record(ctx, no, principal, action, full_name=full_name, named=named)
         raise
     return home
 
@@ -218,15 +218,16 @@ def _not_authorised(full_name: str, why: str, details: Mapping[str, object]) -> 
 
 def _record(
     ctx: Context,
+    no: Denied,
     principal: Principal,
     action: ActionType,
+    *,
     full_name: str,
     named: ActiveRegistry | None,
-    no: Denied,
 ) -> None:
     """An authenticated caller's refusal is on the record: who, what, where, and which guardrail."""
     with ctx.ledger.write("denied") as tx:
-        index = tx.append("request.denied", _entry(ctx, tx, principal, action, full_name, no))
+        index = tx.append("request.denied", _entry(ctx, tx, no, principal, action, full_name=full_name))
         validation = no.details.get("validation")
         if isinstance(validation, Mapping) and named is not None:
             tx.record_registry_audit(
@@ -253,7 +254,7 @@ def _record(
 
 
 def _entry(
-    ctx: Context, tx: Tx, principal: Principal, action: ActionType, full_name: str, no: Denied
+    ctx: Context, tx: Tx, no: Denied, principal: Principal, action: ActionType, *, full_name: str
 ) -> dict[str, object]:
     return {
         "code": no.code,

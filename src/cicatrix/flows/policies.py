@@ -127,7 +127,7 @@ def policy_in(
         asked = Asked(request=request, home=home, facts=facts, continuing=continuing or request.only_jobs is not None)
         _judge_access(making, deployment, home, facts)
         evaluation, limit, bound_by = _judge_registry(making, view, deployment, rules, asked)
-        automation = _judge_automation(making, view, deployment, resolved, asked, evaluation)
+        automation = _judge_automation(making, view, deployment, resolved, asked, evaluation=evaluation)
     if deployment.attempt_bound_only:
         making.remarks.append("inside GitHub Actions without a database: wider budgets are not enforced here")
     making.remarks += [f"lawbook: {line}" for line in resolved.ignored]
@@ -296,7 +296,7 @@ def registry_denial(full_name: str, evaluation: Evaluation) -> Denial:
 
 
 def _judge_automation(
-    making: _Making, view: View, deployment: Deployment, resolved: Resolved, asked: Asked, evaluation: Evaluation
+    making: _Making, view: View, deployment: Deployment, resolved: Resolved, asked: Asked, *, evaluation: Evaluation
 ) -> AutomationVerdict | None:
     """The lawbook's automation policy of the action; None where the lawbook lists none at all."""
     policies = resolved.lawbook.automation

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from cicatrix.core.attempts import RunFacts
-from cicatrix.core.plan import Plan
 from cicatrix.core.operations import Usage
+from cicatrix.core.plan import Plan
 from cicatrix.core.policy import Policy, RerunRequest
 from cicatrix.core.records import AutomationRow, RegistryAuditRow, StopRow
 from cicatrix.core.stop_rules import stop_results

@@ -127,7 +127,7 @@ def read_target(ctx: Context, target: Target, request: RerunRequest = LOOK) -> R
     facts = ctx.gather(
         [_run_reader(ctx, repository, own.get(run.id, pull), run, head) for run in red if repository is not None]
     )
-    rules = with_standing(ctx, rules, request, repository, pull, head_sha)
+    rules = with_standing(ctx, rules, request, repository, pull=pull, head_sha=head_sha)
     others = tuple(
         c
         for c in checks.items
@@ -153,6 +153,7 @@ def with_standing(
     rules: Rules,
     request: RerunRequest,
     repository: Repository | None,
+    *,
     pull: PullRequest | None,
     head_sha: str,
 ) -> Rules:

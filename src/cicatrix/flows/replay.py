@@ -6,10 +6,10 @@ left to later ones, is not carried on.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from cicatrix.core.automation import decide_automation
 from cicatrix.core.facts import Repository
@@ -19,14 +19,12 @@ from cicatrix.core.policy import Policy
 from cicatrix.core.reasons import Reason
 from cicatrix.core.replay import Inputs, OtherVersion, read, replay
 from cicatrix.flows.policies import REPOSITORY_LAWBOOK
+from cicatrix.flows.record import action_of
 from cicatrix.lawbook import load
 from cicatrix.ledger import View
 
 OF_THE_LAWBOOK = frozenset({Reason.LAWBOOK_BLOCK, Reason.LAWBOOK_MISMATCH})
 """Stops that come from the file that is being replaced: a replay is about two files that can be used."""
-
-LONGEST_WINDOW = timedelta(days=7)
-"""The longest window of an automation policy."""
 
 REASON_OF_AUTOMATION = {
     "approval": Reason.APPROVAL_REQUIRED,
@@ -138,6 +136,10 @@ def compare(
     """
     result = Comparison()
     settings: dict[tuple[str, str], Setting] = {}
+    runs: defaultdict[tuple[str, str], list[datetime]] = defaultdict(list)
+    for operation in view.all_operations():
+        if operation.host == host:
+            runs[(operation.repository_id, action_of(operation))].append(operation.created_at)
     for decision_id, inputs in _recorded(view.stored_inputs(host, since=since), result):
         home = inputs.facts.repository
         if repository is not None and home.full_name.casefold() != repository.casefold():
@@ -145,22 +147,26 @@ def compare(
         key = (home.owner_id, home.id)
         if key not in settings:
             settings[key] = Setting(place=place, base=base, stored=_stored(view, home))
+        told = runs[(home.id, inputs.request.action)]
         plans = [
-            replay(inputs, policy_under(view, inputs, settings[key].resolved(candidate, inputs.policy.resolved)))
+            replay(inputs, policy_under(inputs, settings[key].resolved(candidate, inputs.policy.resolved), told))
             for candidate in (old, new)
         ]
         result.add(decision_id, inputs, *plans)
     return result
 
 
-def policy_under(view: View, inputs: Inputs, resolved: Resolved) -> Policy:
-    """The recorded policy with another lawbook in it: registry, access and switches as they were, automation anew."""
+def policy_under(inputs: Inputs, resolved: Resolved, runs: Sequence[datetime]) -> Policy:
+    """The recorded policy with another lawbook in it: registry, access and switches as they were, automation anew.
+
+    `runs` are the times at which the request's action was intended in this repository, then or later.
+    """
     policy = inputs.policy
     stops = [(reason, why) for reason, why in policy.stops if reason not in OF_THE_LAWBOOK]
     verdict = policy.automation
     if verdict is not None and not verdict.allow:  # its stop came from the lawbook that is replaced
         stops = [(reason, why) for reason, why in stops if not why.startswith(verdict.reason)]
-    if denied := _automation_stop(view, inputs, resolved):
+    if denied := _automation_stop(inputs, resolved, runs):
         stops.append(denied)
     return replace(policy, resolved=resolved, stops=tuple(stops), automation=None, denial=None)
 
@@ -202,13 +208,15 @@ def _stored(view: View, home: Repository) -> dict[LayerKind, Layer]:
     return found
 
 
-def _automation_stop(view: View, inputs: Inputs, resolved: Resolved) -> tuple[Reason, str] | None:
-    """What the lawbook's automation policies say, on the executions that were allowed before that moment."""
+def _automation_stop(inputs: Inputs, resolved: Resolved, runs: Sequence[datetime]) -> tuple[Reason, str] | None:
+    """What the lawbook's automation policies say, on the executions before that moment.
+
+    They are told by the operations: rows of `automation_policy_executions` exist only where a policy was in force.
+    """
     policies = resolved.lawbook.automation
     if not policies:
         return None
     home, action, evaluation = inputs.facts.repository, inputs.request.action, inputs.policy.evaluation
-    runs = view.automation_runs(home.host, home.id, action, inputs.now - LONGEST_WINDOW)
     verdict = decide_automation(
         policies,
         action,

@@ -28,7 +28,7 @@ def send_again(ctx: Context, operation: Operation) -> OperationState:
         case = view.case_of_run(operation.host, operation.repository_id, operation.run_id)
     request = request_of(operation, case)
     reading, facts = read_fresh(
-        ctx, request, operation.owner, operation.repository, operation.run_id, operation.pull_request
+        ctx, request, operation.owner, operation.repository, operation.run_id, pull_request=operation.pull_request
     )
     if (reading.identity.login, reading.identity.shared) != (operation.identity, operation.identity_shared):
         return operation.state  # another identity's attempt could not be told as this operation's: not ours to send

@@ -36,6 +36,9 @@ def act(ctx: Context, receipt: Receipt) -> Operation:
     try:
         answer = _post(ctx, operation, receipt)
     except (NotSent, Deferred) as wait:
+        if isinstance(wait, NotSent) and wait.stopped:  # definitely no effect, and none is wanted later either
+            refuse(ctx, operation, wait.why, reason=Reason.KILL_SWITCH)
+            return operation_now(ctx, operation.id)
         not_before = wait.not_before if isinstance(wait, Deferred) else ctx.now() + NOT_SENT_WAIT
         defer(ctx, operation, not_before, str(wait))
     except Refused as no:

@@ -186,7 +186,9 @@ def _outcomes_of(
     if not ended:
         return f"attempt {wanted} has not ended"
     request = _request_of(case)
-    reading, facts = read_fresh(ctx, request, case.owner, case.repository, case.run_id, case.pull_request, run=run)
+    reading, facts = read_fresh(
+        ctx, request, case.owner, case.repository, case.run_id, pull_request=case.pull_request, run=run
+    )
     if facts.incomplete or wanted not in {a.number for a in facts.attempts}:
         return facts.incomplete or f"attempt {wanted} is not listed"
     verdicts = _verdicts_of(ctx, facts, wanted)
@@ -265,7 +267,9 @@ def _go_on(ctx: Context, case: Case) -> Case:
     run = ctx.github.run(case.owner, case.repository, case.run_id)
     if not run.completed:
         return _save(ctx, case, CaseState.QUEUED, wake_at=ctx.now() + LIVE_RUN_WAIT, note=f"the run is {run.status}")
-    reading, facts = read_fresh(ctx, request, case.owner, case.repository, case.run_id, case.pull_request, run=run)
+    reading, facts = read_fresh(
+        ctx, request, case.owner, case.repository, case.run_id, pull_request=case.pull_request, run=run
+    )
     decided = decide_run(ctx, request, reading, facts, started=started, held=case)
     if decided.operation is None:
         state, wake_at, note = _rest(decided, facts)

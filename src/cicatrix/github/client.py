@@ -16,7 +16,7 @@ from cicatrix.github import logs, names, wire
 from cicatrix.github.callers import CallerReads
 from cicatrix.github.credentials import READ, RERUN, AppCredentials, Credentials
 from cicatrix.github.errors import Refused, Unanswered
-from cicatrix.github.exchange import Ask, Exchange, Exchanges, Sent
+from cicatrix.github.exchange import MARK, Ask, Exchange, Exchanges, Sent
 from cicatrix.github.files import Files, content_of
 from cicatrix.github.host import Host
 from cicatrix.github.reads import PER_PAGE
@@ -53,9 +53,10 @@ class GitHub(ReviewReads, CallerReads):
 
     `now` gives the time in UTC, `sleep` takes seconds, `jitter` gives a random number in 0..1, `monotonic` seconds for
     deadlines. `boundary` is called with `github.post.before` and `github.post.after` around each write, `on_exchange`
-    after each request. `may_write` is asked right before the bytes of a write would leave, when its token is there: a
-    text (why writes are stopped) raises `NotSent`, and nothing leaves; it must not raise. Names of log hosts are
-    resolved by `resolver`; with a `transport` of one's own they are left to it unless a resolver is given too.
+    after each request. `may_write` is asked with the operation's id right before the bytes of a write would leave, when
+    its token is there: a text (why writes are stopped) raises `NotSent`, and nothing leaves; it must not raise. Names
+    of log hosts are resolved by `resolver`; with a `transport` of one's own they are left to it unless a resolver is
+    given too.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class GitHub(ReviewReads, CallerReads):
         sleep: Callable[[float], None],
         jitter: Callable[[], float],
         boundary: Callable[[str], None] = _nothing,
-        may_write: Callable[[], str | None] = lambda: None,
+        may_write: Callable[[str], str | None] = lambda _operation_id: None,
         on_exchange: Callable[[Exchange], None] | None = None,
         max_concurrent: int = 16,
         monotonic: Callable[[], float] = time.monotonic,
@@ -319,7 +320,7 @@ class GitHub(ReviewReads, CallerReads):
             method="POST",
             template=template,
             path=f"{names.repository_path(owner, repo)}/actions/{rest}",
-            headers={"X-Request-Id": mark},
+            headers={MARK: mark},
         )
         answer = self._exchanges.write(ask, self._tokens.for_repository(owner, repo, RERUN))
         return Accepted(status=answer.status, request_id=answer.headers.get("x-github-request-id", ""))

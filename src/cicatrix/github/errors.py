@@ -63,6 +63,13 @@ class NotSent(GitHubError):  # noqa: N818 - the four names of the design say wha
 
     next_step = "Check the network and the host's URL, then try again."
 
+    def __init__(
+        self, what: str, *, why: str = "", next_step: str = "", status: int | None = None, stopped: bool = False
+    ) -> None:
+        super().__init__(what, why=why, next_step=next_step, status=status)
+        self.stopped = stopped
+        """Whether the kill switch held it back: then it is not to be tried again either."""
+
 
 class Refused(GitHubError):  # noqa: N818 - the four names of the design say what happened
     """GitHub definitely refused."""

@@ -26,6 +26,9 @@ from cicatrix.github.table import BOUNDS, Bounds, FollowUp, Garbled, Step, follo
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, Garbled)
 """What a transport may raise. Anything else is a defect of ours and is not dressed up as a failure of the network."""
 
+MARK = "X-Request-Id"
+"""Header of a write: `<operation id>/<send>`, so that a proxy's log can be matched with ours."""
+
 LOG_TEMPLATE = "(log)"
 """Stands for the link of a log in `GitHub.requests`: the link itself is a key."""
 
@@ -89,7 +92,7 @@ class Exchanges:
         jitter: Callable[[], float],
         monotonic: Callable[[], float],
         boundary: Callable[[str], None],
-        may_write: Callable[[], str | None] = lambda: None,
+        may_write: Callable[[str], str | None] = lambda _operation_id: None,
         on_exchange: Callable[[Exchange], None] | None,
         max_concurrent: int,
         bounds: Bounds = BOUNDS,
@@ -232,12 +235,14 @@ class Exchanges:
         return answer, problem
 
     def _refuse_if_stopped(self, ask: Ask) -> None:
-        why = self.may_write()
+        operation_id = ask.headers.get(MARK, "").rpartition("/")[0]
+        why = self.may_write(operation_id)
         if why is not None:
             raise NotSent(
                 f"{ask} was not sent",
                 why=f"stopped by the kill switch: {why}",
                 next_step="Lift the kill switch, then ask again; nothing has reached GitHub.",
+                stopped=True,
             )
 
     def chunks(self, response: httpx.Response, *, until: float, limit: int) -> Iterator[bytes]:

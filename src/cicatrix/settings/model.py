@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     repo_allowlist: str | None = _setting(
         "GITHUB_REPO_ALLOWLIST",
         ours=False,
-        about='The service\'s access policy: `{"allowlist": [{"owner": "acme", "repo": "site", "branches": ["main"]}]}`. '
+        about='The service\'s access policy: `{"allowlist": [{"owner": "acme", "repo": "x", "branches": ["main"]}]}`. '
         "`*` stands for any text without `/`, `**` for any text. Missing or malformed denies every repository, except "
         "acme/shop with GITHUB_API_URL on loopback. A shell asks none: who names the repository there is the policy.",
     )
@@ -86,8 +86,8 @@ class Settings(BaseSettings):
     )
     server: str | None = _setting(
         "CICATRIX_SERVER",
-        about="A Cicatrix service that keeps the ledger for workflows. The shell cannot ask one yet: every command that "
-        "needs a ledger ends with an error that says so, also with CICATRIX_DATABASE_URL. Its API can be asked.",
+        about="A Cicatrix service that keeps the ledger for workflows. The shell cannot ask one yet: every command "
+        "that needs a ledger ends with an error that says so, also with CICATRIX_DATABASE_URL. Its API can be asked.",
     )
     caller_token: SecretStr | None = _setting(
         "CICATRIX_TOKEN",

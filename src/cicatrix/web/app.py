@@ -70,7 +70,7 @@ def _told(request: Request, error: Exception) -> Response:
 def _invalid(request: Request, error: Exception) -> Response:
     """FastAPI's own findings about path and query: 400, never 422."""
     assert isinstance(error, RequestValidationError)
-    return problem_answer(service_of(request), refused(list(error.errors()), drop=1), request.state.request_id)
+    return problem_answer(service_of(request), refused(list(error.errors()), parameters=True), request.state.request_id)
 
 
 def _plain(request: Request, error: Exception) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -183,18 +184,19 @@ def _inside(node: Any) -> list[Any]:
     return list(node) if isinstance(node, list) else []
 
 
-def refused(errors: list[Any], *, drop: int = 0) -> Problem:
-    """Pydantic's errors as one problem; `drop` leaves out that many first parts of each place (`body`, `query`)."""
-    problems = [_told(error, drop) for error in errors]
+def refused(found: list[Any], *, parameters: bool = False) -> Problem:
+    """Pydantic's errors as one problem. Of `parameters` (path and query) only the name is told: they are flat."""
+    errors = [error for error in found if error["type"] != "none_required"]  # the other half of "may be absent"
+    problems = [_told(error, error["loc"][1:2] if parameters else error["loc"]) for error in errors]
     if all(p["field"] == "prNumber" for p in problems):
         return invalid(problems, "INVALID_PR_NUMBER")
     missing = all(error["type"] == "missing" for error in errors)
     return invalid(problems, "MISSING_PARAMS" if missing else "INVALID_INPUT")
 
 
-def _told(error: Any, drop: int) -> dict[str, str]:
+def _told(error: Any, place: Sequence[str | int]) -> dict[str, str]:
     field = ""
-    for part in error["loc"][drop:]:
+    for part in place:
         field += f"[{part}]" if isinstance(part, int) else f".{part}" if field else str(part)
     return {"field": field[:200] or "body", "problem": _SAID.get(error["type"], _plain(error["msg"]))}
 

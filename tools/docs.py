@@ -66,8 +66,6 @@ NOT_YET = frozenset(
     {
         "storm.pullRequests",
         "storm.window",
-        "stopRules.maxWaitMinutesForGreen",
-        "automation",
         "precision.minimumPercent",
         "checks",
         "remediation.allow",

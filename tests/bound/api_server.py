@@ -42,7 +42,13 @@ def main() -> None:
     )
 
     def client_for(token: str) -> GitHub:
-        return GitHub(Host(api_url=setup["url"], allow_http=True), TokenCredentials(token), now=clock)
+        return GitHub(
+            Host(api_url=setup["url"], allow_http=True),
+            TokenCredentials(token),
+            now=clock,
+            sleep=clock.advance,
+            jitter=lambda: 0.5,
+        )
 
     callers = Callers(ctx=ctx, client_for=client_for)
     service = Service(ctx=ctx, callers=callers, redact=redact, has_credential=True)

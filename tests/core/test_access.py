@@ -172,7 +172,7 @@ def test_a_refusal_says_what_is_allowed_and_what_would_help() -> None:
 TEXT = st.text(alphabet="ab/*.", max_size=8)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(TEXT, st.text(alphabet="ab/.", max_size=10))
 def test_matching_is_that_of_the_regular_expression(pattern: str, text: str) -> None:
     parts = re.split(r"(\*+)", pattern)

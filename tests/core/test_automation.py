@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -171,7 +172,11 @@ WINDOW: st.SearchStrategy[dict[str, Any]] = st.just({}) | st.builds(
     st.integers(0, 3),
     st.sampled_from([20, 60, 200]),
 )
-LISTS = st.lists(st.builds(lambda entry, window: entry | window, ENTRY, WINDOW), max_size=3, unique_by=str)
+LISTS = st.lists(
+    st.builds(lambda entry, window: entry | window, ENTRY, WINDOW),
+    max_size=3,
+    unique_by=lambda entry: json.dumps(entry, sort_keys=True),
+)
 RUNS = st.lists(st.integers(0, 240).map(ago), max_size=4)
 NAMED = st.sampled_from([ActionType.RERUN_FAILED_JOBS, ActionType.ADD_LABEL, ActionType.ROLLBACK])
 WORLDS = st.tuples(NAMED, st.sampled_from(Environment), RUNS, st.booleans())

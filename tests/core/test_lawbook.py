@@ -299,7 +299,15 @@ def test_a_deployment_s_file_is_the_base_and_binds_organisation_and_repository()
 
 def test_two_layers_of_one_kind_are_refused() -> None:
     with pytest.raises(ValueError, match="one kind"):
-        resolve([layer({}), layer({})])
+        resolve([layer({}, kind=LayerKind.DEPLOYMENT), layer({}, kind=LayerKind.DEPLOYMENT)])
+
+
+@pytest.mark.shows("LB-1")
+def test_of_two_layers_of_a_repository_the_stricter_value_holds() -> None:
+    one, two = layer({"attempts": {"perJob": 1}}), layer({"attempts": {"perJob": 2, "perPullRequest": 3}})
+    for both in ([one, two], [two, one]):
+        assert resolve(both).lawbook.attempts.per_job == 1
+        assert resolve(both).lawbook.attempts.per_pull_request == 3
 
 
 def test_origins_name_file_and_line() -> None:

@@ -190,6 +190,26 @@ def test_a_bound_that_is_really_broken_is_found(site: Site) -> None:
     assert site.reruns == 2
 
 
+@pytest.mark.shows("VF-2", "VF-3")
+def test_a_rerun_that_the_answer_hides_stands_in_the_rows(site: Site) -> None:
+    """The server reruns a second time, and the answer says BLOCKED."""
+
+    def raise_it(exchange: Exchange) -> None:
+        if exchange.route == RERUN and exchange.sent.get("maxAttempts") == 1:
+            exchange.send({**exchange.sent, "maxAttempts": 2})
+
+    def hide(exchange: Exchange) -> None:
+        tree = exchange.tree if exchange.route == RERUN else {}
+        if tree.get("decision") == "RERUN_TRIGGERED" and "-3-" in tree["requestId"]:
+            job = next(job for job in tree["jobs"] if job["action"] == "RERUN")
+            job |= {"action": "BLOCKED", "reasonCode": "max_attempts_exceeded", "attemptNumber": 0}
+            tree |= {"decision": "BLOCKED"}
+            tree["metadata"] |= {"rerunJobs": 0, "blockedJobs": tree["metadata"]["blockedJobs"] + 1}
+            exchange.answer(tree)
+
+    fails(site, "its rows say the same", "no row says what the answer says about test", before=raise_it, after=hide)
+
+
 def answers(change: Callable[[dict[str, Any]], None]) -> Callable[[Exchange], None]:
     """Changes every decision that is answered."""
 

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cicatrix.core.facts import Job, JobLog, Step
+from cicatrix.core.redact import redactor
 from cicatrix.core.triage import Excerpt
 from cicatrix.diagnosis import Diagnoser
+from cicatrix.diagnosis.lines import shown
 from tests.secret_kinds import FORMS, leaks, readable, samples
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -67,19 +69,19 @@ def test_only_the_failed_step_speaks_and_its_last_error_is_in() -> None:
 def test_the_end_of_a_long_step_is_shown_and_not_its_beginning() -> None:
     lines = [f"line {n}" for n in range(5_000)]
     found = excerpt("\n".join(log([*lines, "##[error]Process completed with exit code 1.", "after"])))
-    shown = found.text.split("\n")
-    assert shown[-2:] == ["##[error]Process completed with exit code 1.", "after"]
-    assert shown[0] == "line 4900"
+    lines_shown = found.text.split("\n")
+    assert lines_shown[-2:] == ["##[error]Process completed with exit code 1.", "after"]
+    assert lines_shown[0] == "line 4900"
     assert not found.truncated
 
 
 def test_an_evidence_line_far_before_the_end_is_shown_too() -> None:
     lines = ["x", "src/a.c:1:1: error: unknown type name 'y'", "z", *[f"line {n}" for n in range(300)]]
     found = excerpt("\n".join(log([*lines, "##[error]Process completed with exit code 2."])))
-    shown = found.text.split("\n")
-    assert "src/a.c:1:1: error: unknown type name 'y'" in shown
-    assert "[...]" in shown
-    assert shown[-1] == "##[error]Process completed with exit code 2."
+    lines_shown = found.text.split("\n")
+    assert "src/a.c:1:1: error: unknown type name 'y'" in lines_shown
+    assert "[...]" in lines_shown
+    assert lines_shown[-1] == "##[error]Process completed with exit code 2."
 
 
 @pytest.mark.shows("TR-2")
@@ -121,6 +123,21 @@ def test_no_cut_sets_a_secret_free(form: str, max_bytes: int) -> None:
         ]
         found = excerpt("\n".join(log([*lines, "##[error]Process completed with exit code 1."])), max_bytes)
         assert not leaks(sample, readable(found.text)), (name, found.text)
+
+
+def test_a_configured_value_is_masked_before_the_bound_cuts_it() -> None:
+    value = "hunter2-of-this-deployment"
+    looking = _diagnoser.with_excerpts(30, redactor([value]))
+    one = job(*STEPS)
+    looking.diagnose(one, JobLog(text="\n".join(log([f"##[error]0123456789 {value}"])).encode()))
+    found = looking.excerpt(one.id)
+    assert found is not None
+    assert found.text == "##[error]0123456789 [redacted]"
+
+
+def test_a_long_line_is_masked_before_it_is_cut() -> None:
+    line = f"ghp_{'a1B2c3D4' * 190} x https://robot:hunter2{'a' * 40}@git.example/".encode()
+    assert shown(line) == "[redacted] x https://[redacted]@git.example/"
 
 
 def test_timestamps_go_and_control_characters_too() -> None:

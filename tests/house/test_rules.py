@@ -23,6 +23,7 @@ DATA = ROOT.parent / "shared" / "data"
 CORE_IMPORTS = (
     "__future__",
     "base64",
+    "bisect",
     "collections",
     "dataclasses",
     "datetime",
@@ -174,12 +175,15 @@ def test_only_the_ledger_makes_receipts() -> None:
 def test_every_writing_call_requires_a_receipt() -> None:
     writing = {
         method.name
-        for node in nodes(SOURCE / "github" / "client.py")
-        if isinstance(node, ast.ClassDef) and node.name == "GitHub"
+        for path in python_files("src/cicatrix/github")
+        for node in nodes(path)
+        if isinstance(node, ast.ClassDef)
         for method in node.body
         if isinstance(method, ast.FunctionDef) and any(called(inner) == "_rerun" for inner in ast.walk(method))
     }
     assert writing == {"rerun_failed_jobs", "rerun_job", "rerun"}
+    senders = [path.name for path in python_files("src/cicatrix/github") if ".write(ask" in path.read_text()]
+    assert senders == ["client.py"], "one place sends writes"
     for method in writing:
         receipt = inspect.signature(getattr(GitHub, method)).parameters["receipt"]
         assert receipt.default is inspect.Parameter.empty, method

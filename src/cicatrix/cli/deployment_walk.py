@@ -138,7 +138,8 @@ class Walk:
             request_id = f"{self.id}-3-{number}"
             reply = self._post(self._request(request_id, 1) | self._run_of_rerun)
             waits = reply.status == 429 or reply.code == "REQUEST_IN_PROGRESS"
-            if not waits and not self._answered(told, reply):
+            if not waits and reply.status != 200:
+                self._answered(told, reply)
                 return
             answer = None if waits else _tree(reply)
             if answer is not None:
@@ -154,6 +155,8 @@ class Walk:
                 codes = {str(job.get("reasonCode")) for job in self._concerned(answer)}
                 if not codes & WAITING:
                     self._judged(told, answer, codes)
+                    rows, fault = self._rows(f"3-{number}")
+                    self.report.expect(told, "its rows say the same", fault or checks.rows_fault(rows, answer))
                     return
             if time.monotonic() + self.asked.interval > deadline:
                 self.report.expect(told, "nothing is rerun beyond the bound", None)
@@ -228,8 +231,9 @@ class Walk:
             reply = self.api.post(self._path, body)
         return reply
 
-    def _rows(self) -> tuple[list[dict[str, Any]], str | None]:
-        return self.api.listed("/api/attempts", {**self._where, "requestId": f"{self.id}-1"})
+    def _rows(self, number: str = "1") -> tuple[list[dict[str, Any]], str | None]:
+        """The rows of a request of ours."""
+        return self.api.listed("/api/attempts", {**self._where, "requestId": f"{self.id}-{number}"})
 
     def _answered(self, scenario: str, reply: Reply) -> bool:
         """Whether the request was worked on; if not, why not, as the problem document tells it."""

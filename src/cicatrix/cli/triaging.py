@@ -89,8 +89,8 @@ def _triaged(target: str | None, options: Options) -> Iterator[tuple[Context, di
                 )
         except InvalidInput as wrong:
             raise usage(
-                f"{wrong.field} cannot be used.",
-                f"{wrong.problem}.",
+                "That cannot be triaged.",
+                f"{wrong.field}: {wrong.problem}.",
                 "`cicatrix triage --help` shows what may be given.",
             ) from None
         yield ctx, report

@@ -7,7 +7,6 @@ the encoded text. Time stays linear: every byte is decoded at most once an encod
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
@@ -83,7 +82,7 @@ def _text_of(run: bytes) -> bytes | None:
         text = base64.b64decode(body + b"=" * (-len(body) % 4))
         if not text.isascii():
             text.decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64 after all, or no UTF-8
         return None
     return text
 

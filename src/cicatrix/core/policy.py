@@ -44,7 +44,15 @@ class RerunRequest:
     """Shown names of the jobs that wait for their turn (mixed: serial); None for a fresh request."""
 
     requester: str | None = None
-    """GitHub login of the person who asks, if there is one: nobody approves their own request (RG-5)."""
+    """GitHub login of the person who asks, where it is known to be one: nobody approves their own request (RG-5)."""
+
+    @property
+    def asker(self) -> str:
+        """Whose approval does not count: the login, or the principal's name where it is nobody's login (a key)."""
+        if self.requester:
+            return self.requester
+        kind, _, rest = self.principal.partition(":")
+        return rest.partition("@")[0] if kind in {"cli", "github"} else self.principal
 
     @property
     def action(self) -> ActionType:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cicatrix.core.facts import Job, JobLog
+from cicatrix.core.redact import redact as redact_shapes
 from cicatrix.core.triage import Excerpt
 from cicatrix.core.verdict import RETRYABLE, Hit, Signals, Strength, Verdict, judge
-from cicatrix.diagnosis.excerpt import excerpt
+from cicatrix.diagnosis.excerpt import Redact, excerpt
 from cicatrix.diagnosis.facts import lost_step, settle
 from cicatrix.diagnosis.files import read_tail
 from cicatrix.diagnosis.frame import REACH, Frame, Offsets, Region, frame, step_window
@@ -107,9 +108,12 @@ class Diagnoser:
         tail = read_tail(path)
         return self.diagnose_text(tail.text, truncated=tail.skipped_lines > 0, skipped_lines=tail.skipped_lines)
 
-    def with_excerpts(self, max_bytes: int) -> ExcerptingDiagnoser:
-        """The same diagnoser, which also keeps an excerpt of each log that it reads, of `max_bytes` at most."""
-        return ExcerptingDiagnoser(self._scanner, max_bytes)
+    def with_excerpts(self, max_bytes: int, redact: Redact = redact_shapes) -> ExcerptingDiagnoser:
+        """The same diagnoser, which also keeps an excerpt of each log that it reads, of `max_bytes` at most.
+
+        `redact` masks what is known to be secret here, before anything is cut.
+        """
+        return ExcerptingDiagnoser(self._scanner, max_bytes, redact)
 
     def _read(self, raw: bytes, job: Job | None, *, truncated: bool, skipped_lines: int = 0) -> Signals:
         return self._signals(self._look(clean(raw), job), job, truncated=truncated, skipped_lines=skipped_lines)
@@ -147,9 +151,9 @@ class ExcerptingDiagnoser(Diagnoser):
     Made by `Diagnoser.with_excerpts`, for one walk: it holds the excerpts of every job that it was asked about.
     """
 
-    def __init__(self, scanner: Scanner, max_bytes: int) -> None:
+    def __init__(self, scanner: Scanner, max_bytes: int, redact: Redact) -> None:
         super().__init__(scanner=scanner)
-        self._max_bytes = max_bytes
+        self._max_bytes, self._redact = max_bytes, redact
         self._kept: dict[str, Excerpt] = {}
 
     def excerpt(self, job_id: str) -> Excerpt | None:
@@ -162,7 +166,7 @@ class ExcerptingDiagnoser(Diagnoser):
             return settled or super().diagnose(job, log, run_conclusion)
         look = self._look(clean(log.text), job)
         verdict = judge(self._signals(look, job, truncated=log.truncated))
-        found = excerpt(look.text, look.where, verdict.line_number, self._max_bytes)
+        found = excerpt(look.text, look.where, verdict.line_number, self._max_bytes, self._redact)
         if found is not None:
             self._kept[job.id] = replace(found, truncated=found.truncated or log.truncated)
         return verdict

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 
+from cicatrix.core.redact import redact as redact_shapes
 from cicatrix.core.redact import redact_lines
 from cicatrix.core.triage import Excerpt
 from cicatrix.diagnosis.frame import Frame
 from cicatrix.diagnosis.lines import line_at
+
+Redact = Callable[[str], str]
 
 BEFORE, AFTER = 100, 20
 """Lines shown before and after the last error: rules count a hit as last words within 80 lines."""
@@ -23,22 +27,25 @@ _REACH = 256 * 1024
 """Bytes looked at to either side of the error at most."""
 
 
-def excerpt(text: bytes, where: Frame, evidence_line: int | None, max_bytes: int) -> Excerpt | None:
+def excerpt(
+    text: bytes, where: Frame, evidence_line: int | None, max_bytes: int, redact: Redact = redact_shapes
+) -> Excerpt | None:
     """The lines round the last error of the failed step, and round the evidence line when it stands before them.
 
     At most `max_bytes` of UTF-8; the error's own line is the last to go. Secrets are masked before anything is cut.
-    None for a log without a word in it. `evidence_line` counts line feeds from 1.
+    None for a log without a word in it. `evidence_line` counts line feeds from 1. `redact` masks what is known to be
+    secret here, line by line.
     """
     if not text.strip():
         return None
     anchor, low, high = _place(text, where)
     first = _back(text, anchor, BEFORE, max(low, anchor - _REACH))
     last = _forth(text, anchor, AFTER, min(high, anchor + _REACH))
-    before = _shown(text, first, anchor)
-    after = _shown(text, anchor, last)[1:] if last > anchor else []
+    before = _shown(text, first, anchor, redact)
+    after = _shown(text, anchor, last, redact)[1:] if last > anchor else []
     while before and not before[-1]:
         before.pop()
-    lead = _lead(text, evidence_line, low, first)
+    lead = _lead(text, evidence_line, low, first, redact)
     return _fitted(lead, before, after, max_bytes)
 
 
@@ -71,11 +78,11 @@ def _forth(text: bytes, at: int, lines: int, high: int) -> int:
     return end
 
 
-def _shown(text: bytes, start: int, stop: int) -> list[str]:
+def _shown(text: bytes, start: int, stop: int, redact: Redact) -> list[str]:
     """The lines of a stretch: redacted together with what stands before them, without the runner's timestamps."""
     margin = max(0, start - _MARGIN)
     lines = redact_lines(text[margin:stop].decode("utf-8", "replace")).split("\n")
-    return [_bare(line) for line in lines[text.count(b"\n", margin, start) :]]
+    return [_bare(redact(line)) for line in lines[text.count(b"\n", margin, start) :]]
 
 
 def _bare(line: str) -> str:
@@ -85,7 +92,7 @@ def _bare(line: str) -> str:
     return shown if len(shown) <= LINE else shown[: LINE - 1] + "\u2026"
 
 
-def _lead(text: bytes, evidence_line: int | None, low: int, first: int) -> list[str]:
+def _lead(text: bytes, evidence_line: int | None, low: int, first: int, redact: Redact) -> list[str]:
     """The evidence line with its neighbours, when the stretch round the error does not hold it."""
     if evidence_line is None:
         return []
@@ -96,7 +103,7 @@ def _lead(text: bytes, evidence_line: int | None, low: int, first: int) -> list[
     begin = max(at - BESIDE, bisect_left(starts, low))
     end = at + BESIDE + 1
     stop = starts[end] - 1 if end < len(starts) else first - 1
-    lines = _shown(text, starts[begin], max(starts[at], stop))
+    lines = _shown(text, starts[begin], max(starts[at], stop), redact)
     return [*lines, GAP] if end < len(starts) else lines
 
 

@@ -125,7 +125,8 @@ def line_numbers(text: bytes, ends: Iterable[int]) -> dict[int, int]:
 
 def shown(line: bytes) -> str:
     """A line of a stranger as it may be stored and shown: redacted, one line, no control characters, bounded."""
-    text = _CONTROL.sub("", line[: 4 * SHOWN].decode("utf-8", "replace")).replace("\t", " ")
+    # masked before it is cut: half a secret has no shape
+    text = _CONTROL.sub("", line[:LINE_CAP].decode("utf-8", "replace")).replace("\t", " ")
     text = redact(text).strip()
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "\u2026"
 

@@ -98,6 +98,22 @@ def check_caller(
     raise _not_authorised(full_name, why, details)
 
 
+def check_replay(
+    ctx: Context,
+    principal: Principal,
+    action: ActionType,
+    owner: str,
+    repository: str,
+    *,
+    role: Callable[[], Role | None],
+) -> None:
+    """Whether a stored answer may be told again. It acts on nothing, so cooldowns do not hold it; rights do."""
+    _check_access(ctx, owner, repository)
+    check_caller(ctx, principal, action, f"{owner}/{repository}", role)
+    if principal.key is not None and principal.key.repositories is not None:
+        _check_identity(ctx, principal, action, None, ctx.github.repository(owner, repository))
+
+
 def _check_access(ctx: Context, owner: str, repository: str) -> None:
     refusal = ctx.deployment.access.refusal(owner, repository) if ctx.deployment.access else None
     if refusal is not None:
@@ -268,4 +284,4 @@ def _entry(
     }
 
 
-__all__ = ["check_caller", "denied", "permit"]
+__all__ = ["check_caller", "check_replay", "denied", "permit"]

@@ -173,7 +173,7 @@ def with_standing(
         repository.name,
         pull,
         head_sha or None,
-        request.requester,
+        request.asker,
     )
     return replace(rules, standing=standing, registry_hash=active.registry.hash)
 
@@ -244,7 +244,9 @@ def _read_head(
 
 
 def repository_of(ctx: Context, owner: str, name: str, run: WorkflowRun) -> Repository:
-    """The repository as a run names it."""
+    """The repository as a run names it: under its present name, whatever name was asked for (RG-7)."""
+    if run.repository_full_name.count("/") == 1:
+        owner, _, name = run.repository_full_name.partition("/")
     return Repository(
         host=ctx.github.host.name, id=run.repository_id, owner=owner, name=name, owner_id=run.repository_owner_id
     )

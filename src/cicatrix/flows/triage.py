@@ -88,7 +88,7 @@ def triage_target(
     if not 1 <= len(request_id) <= LONGEST_REQUEST_ID:
         raise InvalidInput("requestId", f"must have 1..{LONGEST_REQUEST_ID} characters")
     head = _read_head(ctx, target)
-    looking = ctx.diagnoser.with_excerpts(bounds.log_bytes)
+    looking = ctx.diagnoser.with_excerpts(bounds.log_bytes, redact)
     facts = _read_runs(replace(ctx, diagnoser=looking), head)
     telling = _Telling(web=ctx.github.host.web_url or "", diagnoser=looking, bounds=bounds, redact=redact)
     found = _Found()

@@ -31,6 +31,7 @@ Path = tuple[str | int, ...]
 Positions = dict[Path, tuple[int, int]]
 
 _TAG = "tag:yaml.org,2002:"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _WORDS = {"true": True, "false": False}
 
 
@@ -155,6 +156,8 @@ def _tag(node: Any) -> str:
 def _scalar(node: Any, path: Path) -> object:
     tag, text = _tag(node), str(node.value)
     if tag in {"str", "timestamp"}:
+        if _SURROGATE.search(text):
+            raise _Refused(node, path, "holds half a character (a lone surrogate): write the character itself")
         return text
     if tag == "null":
         return None

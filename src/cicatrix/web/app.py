@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 
 from fastapi import FastAPI
@@ -95,6 +96,10 @@ def _plain(request: Request, error: Exception) -> Response:
 
 
 def _unforeseen(request: Request, error: Exception) -> Response:
-    """The caller's part; Starlette raises the error again, and the frame tells it to the log."""
+    """Told to the log before it is answered; Starlette raises the error again, and the frame ends it."""
     service = service_of(request)
+    service.ctx.log(
+        "http.fault", requestId=request.state.request_id, error="".join(traceback.format_exception(error)).strip()
+    )
+    request.state.told = True
     return problem_answer(service, problem_of(error, service.ctx.now()), request.state.request_id)

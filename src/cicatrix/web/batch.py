@@ -100,7 +100,7 @@ def _one(caller: Caller, asked: BatchBody, item: BatchItem, request_id: str) -> 
     clean = caller.service.clean
     try:
         result = decide(caller, single, item.pr_number, request_id)
-        told |= {"status": 200, "result": clean(checked(result.answer, caller.ctx.now()))}
+        told |= {"status": 200, "result": clean(checked(result, caller.ctx.now()))}
     except Exception as error:  # noqa: BLE001 -- one item's fault must not hide what became of the others
         problem = problem_of(error, caller.ctx.now())
         if problem.code == "INTERNAL_ERROR":

@@ -53,9 +53,10 @@ class Frame:
                 return
             await self._app(scope, receive, sending)
         except Exception as error:  # noqa: BLE001 -- the last line of defence: told to the log, never to the caller
-            self._service.ctx.log(
-                "http.fault", requestId=request_id, error="".join(traceback.format_exception(error)).strip()
-            )
+            if not scope["state"].get("told"):
+                self._service.ctx.log(
+                    "http.fault", requestId=request_id, error="".join(traceback.format_exception(error)).strip()
+                )
             if not status:
                 await problem_answer(self._service, internal(), request_id)(scope, receive, sending)
         finally:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from cicatrix.core.policy import Mode, RerunRequest
 from cicatrix.flows.denied import Denied
-from cicatrix.flows.permission import check_caller
+from cicatrix.flows.permission import check_replay
 from cicatrix.flows.reading import Target
 from cicatrix.flows.rerun import Result, request_hash
 from cicatrix.flows.rerun import rerun_failed_jobs as rerun_flow
@@ -46,9 +46,8 @@ def rerun_failed_jobs(
     asked = parsed(RerunBody, raw)
     request_id = caller.service.checked_id(asked.request_id, header)
     result = decide(caller, asked, pr_number, request_id)
-    return answer(
-        caller.service.clean(checked(result.answer, caller.ctx.now())), headers=REPLAYED if result.replayed else {}
-    )
+    told = checked(result, caller.ctx.now())
+    return answer(caller.service.clean(told), headers=REPLAYED if result.replayed else {})
 
 
 def decide(caller: Caller, asked: RerunBody, pr_number: int, request_id: str) -> Result:
@@ -72,6 +71,12 @@ def decide(caller: Caller, asked: RerunBody, pr_number: int, request_id: str) ->
     if stored is not None:
         return stored
     caller.permit(request.action, asked.owner, asked.repo)
+    if caller.ctx.deployment.base_problems:
+        raise Problem(
+            "LAWBOOK_MISMATCH",
+            "The deployment's base lawbook cannot be loaded, so nothing may be decided.",
+            "The operator corrects it (`cicatrix lawbook check FILE`) and starts the service again.",
+        )
     return rerun_flow(caller.ctx, target, request)
 
 
@@ -82,19 +87,20 @@ def _stored(caller: Caller, target: Target, request: RerunRequest) -> Result | N
     if known is None or known.response is None or known.request_hash != request_hash(target, request):
         return None
     owner, repo = target.owner, target.repository
-    check_caller(caller.ctx, caller.principal, request.action, f"{owner}/{repo}", lambda: caller.role(owner, repo))
+    check_replay(caller.ctx, caller.principal, request.action, owner, repo, role=lambda: caller.role(owner, repo))
     return Result(answer=json.loads(known.response), replayed=True)
 
 
-def checked(found: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def checked(found: Result, now: datetime) -> dict[str, Any]:
     """The answer for the wire. Raises Problem where a guardrail that needed the pull request's facts said no."""
-    told = dict(found)
+    told = dict(found.answer)
     denial = told.pop("denial", None)
     if not denial:
         return told
     until = denial.get("nextAllowedAt")
     problem = denied_from(denial, datetime.fromisoformat(until) if until else None, now)
     problem.details = {**problem.details, "result": told}
+    problem.headers = REPLAYED if found.replayed else {}
     raise problem
 
 

@@ -79,8 +79,9 @@ def resolve(layers: Sequence[Layer]) -> Resolved:
     deployment file. Every other layer can only tighten, except for the keys that the layer above delegates.
     Raises ValueError for two layers of one kind.
     """
-    by_kind = {layer.kind: layer for layer in layers}
-    if len(by_kind) != len(layers):
+    by_kind = {layer.kind: layer for layer in layers if layer.kind is not LayerKind.REPOSITORY}
+    own = [layer for layer in layers if layer.kind is LayerKind.REPOSITORY]
+    if len(by_kind) + len(own) != len(layers) or len(own) > 2:
         raise ValueError(
             "two lawbooks of one kind: pass one deployment, one organisation and one repository file at most"
         )
@@ -88,9 +89,10 @@ def resolve(layers: Sequence[Layer]) -> Resolved:
     if deployment := by_kind.get(LayerKind.DEPLOYMENT):
         base.take(deployment)
     merge = base.copy()
-    for kind in (LayerKind.ORGANISATION, LayerKind.REPOSITORY):
-        if layer := by_kind.get(kind):
-            merge.take(layer)
+    if layer := by_kind.get(LayerKind.ORGANISATION):
+        merge.take(layer)
+    for layer in own:
+        merge.take(layer)
     base_tree, tree = _tree(base), _tree(merge)
     return Resolved(
         lawbook=_lawbook(merge),
@@ -130,6 +132,8 @@ class _Merge:
                 self._ignore_delegation(layer)
         for name, asked in layer.values.items():
             self._set(name, asked, layer)
+            if layer.kind is LayerKind.REPOSITORY and not KEYS[name].free:  # of two layers of a repository the stricter
+                self._ceilings[name] = (self.values[name], self.origins[name])
         if layer.kind is not LayerKind.REPOSITORY:
             self._close(layer.delegated)
             self.delegated = layer.delegated

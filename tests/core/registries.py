@@ -10,6 +10,7 @@ from typing import Any
 
 from cicatrix.core.actions import ActionType
 from cicatrix.core.environment import Environment
+from cicatrix.core.facts import EnvironmentReview
 from cicatrix.core.registry import (
     ActiveRegistry,
     Evaluation,
@@ -76,6 +77,15 @@ def judged(tree: Mapping[str, Any], action: ActionType = RERUN, **facts: Any) ->
 
 def review(login: str, state: str = "APPROVED", sha: str | None = HEAD, minutes: int = 10) -> Review:
     return Review(login=login, state=state, commit_sha=sha, submitted_at=NOW - timedelta(minutes=minutes))
+
+
+def said(login: str, environment: str = "production", state: str = "approved") -> EnvironmentReview:
+    return EnvironmentReview(environments=(environment,), login=login, state=state)
+
+
+def histories(*first: EnvironmentReview, more: tuple[EnvironmentReview, ...] | None = None) -> dict[str, Any]:
+    """The review history of run 1, and of run 2 where one is given."""
+    return {"environment_reviews": {"1": first} | ({} if more is None else {"2": more})}
 
 
 WRITERS = {"ann": "write", "bob": "maintain", "cat": "admin", "asker": "admin", "guest": "read", "helper": "triage"}

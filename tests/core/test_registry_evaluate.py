@@ -31,9 +31,11 @@ from tests.core.registries import (
     WRITERS,
     active,
     document,
+    histories,
     judged,
     rerun,
     review,
+    said,
     standing,
 )
 
@@ -185,8 +187,24 @@ PRECONDITION_TABLE: list[tuple[str, Any, dict[str, Any], str]] = [
     ("pr_not_draft", None, {"draft": False}, ""),
     ("pr_not_draft", None, {"draft": True}, "is a draft"),
     ("pr_not_draft", None, {}, "was not read"),
-    ("environment_approved", "production", {"environment_approved": True}, ""),
-    ("environment_approved", None, {"environment_approved": False}, "not approved"),
+    ("environment_approved", "Production", histories(said("ann")), ""),
+    ("environment_approved", None, histories(said("ann", "staging"), said("bob")), ""),
+    ("environment_approved", "production", histories(said("ann"), said("ann", state="pending")), ""),
+    ("environment_approved", "production", histories(said("ann", state="rejected"), said("ann")), "not every review"),
+    ("environment_approved", "production", histories(said("ann"), said("ann", state="rejected")), "not every review"),
+    ("environment_approved", "production", histories(said("ann"), said("ann", state="melted")), "not every review"),
+    ("environment_approved", "production", histories(said("ann", "staging")), "0 of 1 approvals"),
+    ("environment_approved", "production", histories(said("Asker")), "0 of 1 approvals by people other than"),
+    ("environment_approved", "production", histories(said("ann"), said("asker")), ""),
+    ("environment_approved", "production", histories(said("")), "0 of 1"),
+    ("environment_approved", "production", histories(said("ann")) | {"requester": None}, "1 of 2"),
+    ("environment_approved", "production", histories(said("ann"), said("bob")) | {"requester": None}, ""),
+    ("environment_approved", None, histories(said("ann", "staging"), said("ann", state="rejected")), "production"),
+    ("environment_approved", None, histories(said("ann", "staging"), said("ann", state="pending")), "0 of 1"),
+    ("environment_approved", None, histories(said("ann"), more=()), "no environment of run 2 was reviewed"),
+    ("environment_approved", "production", histories(said("ann"), more=(said("asker"),)), "of run 2 has 0 of 1"),
+    ("environment_approved", "production", histories(said("ann"), more=(said("bob"),)), ""),
+    ("environment_approved", None, {"environment_reviews": {}}, "was not read"),
     ("environment_approved", None, {}, "was not read"),
 ]
 
@@ -301,7 +319,18 @@ FACTS = st.fixed_dictionaries(
         "draft": st.booleans(),
         "mergeable": st.booleans(),
         "branch_protected": st.booleans(),
-        "environment_approved": st.booleans(),
+        "environment_reviews": st.dictionaries(
+            st.sampled_from(["1", "2"]),
+            st.lists(
+                st.builds(
+                    said,
+                    LOGINS,
+                    st.sampled_from(["production", "staging"]),
+                    st.sampled_from(["approved", "approved", "approved", "rejected", "pending"]),
+                ),
+                max_size=3,
+            ).map(tuple),
+        ),
         "code_owners": st.frozensets(LOGINS, max_size=2),
         "roles": st.just(WRITERS),
         "teams": st.just(CORE),
@@ -314,6 +343,7 @@ VALUE_OF: dict[str, list[Any]] = {
     "label_present": ["ready"],
     "label_absent": ["hold"],
     "assignee_set": [None, "ann"],
+    "environment_approved": [None, "production"],
 }
 CONDITIONS = st.sampled_from(sorted(map(str, PreconditionType))).flatmap(
     lambda t: st.sampled_from(VALUE_OF.get(t, [None])).map(lambda v: {"type": t} | ({} if v is None else {"value": v}))

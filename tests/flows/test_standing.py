@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +16,8 @@ from cicatrix.flows.context import Context
 from cicatrix.flows.standing import PEOPLE_ASKED, read_standing, status_word
 from cicatrix.github import Deferred, GitHubError, NotSent, Refused, Unanswered
 from cicatrix.lawbook.registry import load_registry
-from cicatrix.simulator import SimPull
-from tests.stage import TOKEN, Stage
+from cicatrix.simulator import JobSpec, SimPull, SimRun
+from tests.stage import TOKEN, Stage, lost
 
 ACTION = ActionType.RERUN_FAILED_JOBS
 
@@ -52,11 +52,14 @@ class Scene:
         for login, role in (("ann", "write"), ("bob", "maintain"), ("cyd", "read")):
             self.repo.collaborator(login, role)
 
-    def read(self, found: Registry, *, requester: str | None = "zoe", pull: bool = True) -> Standing:
+    def read(
+        self, found: Registry, *, requester: str | None = "zoe", pull: bool = True, runs: Sequence[SimRun] = ()
+    ) -> Standing:
         ctx = self.stage.ctx
         fresh = ctx.github.pull_request("acme", "shop", 1) if pull else None
         config = found.action(ACTION)
-        return read_standing(ctx, config, found, "acme", "shop", fresh, self.pull.head_sha, requester)
+        ids = tuple(str(run.id) for run in runs)
+        return read_standing(ctx, config, found, "acme", "shop", fresh, self.pull.head_sha, requester, run_ids=ids)
 
     def asked(self, found: Registry, **how: Any) -> list[str]:
         """The paths asked for by one reading, after the pull request's own."""
@@ -132,13 +135,6 @@ def test_a_precondition_is_met_by_what_github_says_and_by_nothing_else(
     after, errors = scene.evaluated(found)
     assert after == "allowed", errors
     assert scene.status(found, pull=False) == ("allowed" if "checks" in precondition else "blocked")
-
-
-@pytest.mark.shows("RG-4")
-def test_the_approval_of_an_environment_is_not_known(scene: Scene) -> None:
-    status, errors = scene.evaluated(needing("type: environment_approved, value: production"))
-    assert status == "blocked"
-    assert "could not be read" in errors[0]
 
 
 @pytest.mark.shows("RG-4", "RG-6")
@@ -420,3 +416,120 @@ def test_a_renamed_or_recreated_repository_is_told_as_what_it_is_now(scene: Scen
         status, errors = scene.evaluated(found, pull=pull)
         assert status == "blocked"
         assert "another repository" in errors[0]
+
+
+class Deployed(Scene):
+    """The same, with two red runs on the head of the pull request."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage)
+        self.runs = [
+            stage.red([JobSpec(id=name, outcomes=lost())], path=f".github/workflows/{name}.yml", pull=self.pull)
+            for name in ("canary", "full")
+        ]
+
+    def approve(self, login: str = "ann", state: str = "approved") -> None:
+        for run in self.runs:
+            run.approve_environment("Production", login, state)
+
+    def said(self, found: Registry = needing("type: environment_approved, value: production"), **how: Any) -> str:
+        """The status, and what is missing."""
+        status, errors = self.evaluated(found, **{"runs": self.runs} | how)
+        return f"{status} {' '.join(errors)}"
+
+
+@pytest.fixture
+def deployed(stage: Stage) -> Deployed:
+    return Deployed(stage)
+
+
+@pytest.mark.shows("RG-4")
+def test_an_environment_is_approved_when_it_is_in_every_red_run(deployed: Deployed) -> None:
+    first, second = deployed.runs
+    assert "was not reviewed" not in deployed.said()
+    assert "0 of 1 approvals" in deployed.said()
+    first.approve_environment("Production", "ann")
+    assert f"run {second.id} has 0 of 1" in deployed.said()
+    assert deployed.said(runs=[first]).startswith("allowed")
+    assert deployed.said(runs=[first], pull=False).startswith("allowed")
+    second.approve_environment("staging", "ann")
+    assert f"run {second.id} has 0 of 1" in deployed.said()
+    assert deployed.said(needing("type: environment_approved")).startswith("allowed")
+    second.approve_environment("production", "bob")
+    assert deployed.said().startswith("allowed")
+
+
+@pytest.mark.shows("RG-4", "RG-5")
+def test_a_rejection_and_the_requesters_own_word_approve_no_environment(deployed: Deployed) -> None:
+    deployed.approve("zoe")
+    assert "people other than the requester" in deployed.said()
+    deployed.approve("ann")
+    assert deployed.said().startswith("allowed")
+    assert deployed.said(requester="Ann").startswith("allowed")  # zoe's counts then
+    assert deployed.said(requester=None).startswith("allowed")  # whoever asks, the other one approved
+    deployed.approve("bob", "pending")
+    assert deployed.said().startswith("allowed")
+    deployed.runs[1].approve_environment("production", "bob", "rejected")
+    assert f"run {deployed.runs[1].id} approves it" in deployed.said()
+    assert deployed.said(runs=deployed.runs[:1]).startswith("allowed")
+
+
+@pytest.mark.shows("RG-4")
+def test_a_review_history_that_is_not_to_be_seen_approves_nothing(deployed: Deployed) -> None:
+    deployed.approve()
+    found = needing("type: environment_approved")
+    assert deployed.said(found).startswith("allowed")
+    assert "was not read" in deployed.said(found, runs=[])
+    narrow = {"metadata": "read", "pull_requests": "read", "contents": "read"}
+    deployed.stage.world.token("narrow", login="octocat", permissions=narrow)
+    able, deployed.stage.ctx = deployed.stage.ctx, deployed.stage.context(token="narrow")
+    assert "could not be read" in deployed.said(found)
+    deployed.stage.ctx = able
+
+    def gone(_: str, path: str) -> None:
+        if path.endswith(f"/{deployed.runs[1].id}/approvals"):
+            deployed.stage.world.runs.pop(deployed.runs[1].id, None)
+
+    deployed.stage.before = gone
+    assert "could not be read" in deployed.said(found)
+    assert deployed.said(found, runs=deployed.runs[:1]).startswith("allowed")
+    deployed.stage.world.faults.answer_502_before("*approvals*", count=9)
+    with pytest.raises(Unanswered):
+        deployed.said(found)
+
+
+@pytest.mark.shows("RG-4")
+def test_review_histories_are_asked_for_once_a_run_and_only_where_they_count(deployed: Deployed) -> None:
+    twice = [*deployed.runs, deployed.runs[0]]
+    paths = sorted(f"/actions/runs/{run.id}/approvals" for run in deployed.runs)
+    assert sorted(deployed.asked(needing("type: environment_approved"), runs=twice)) == paths
+    assert deployed.asked(needing("type: pr_not_draft"), runs=twice) == []
+
+
+@pytest.mark.shows("RG-4", "GE-4")
+@pytest.mark.parametrize("by_run", [False, True])
+def test_a_request_looks_at_the_runs_it_is_about(deployed: Deployed, *, by_run: bool) -> None:
+    stage, home = deployed.stage, deployed.stage.ctx.github.repository("acme", "shop")
+    with stage.ctx.ledger.write("registry") as tx:
+        tx.activate_registry(
+            host=home.host,
+            repository_id=home.id,
+            owner_id=home.owner_id,
+            full_name=home.full_name,
+            registry=needing("type: environment_approved, value: production"),
+            principal="test",
+        )
+    run = deployed.runs[0]
+    about: dict[str, Any] = {"number": None, "run_id": run.id} if by_run else {}
+    stage.ask(**about)
+    assert stage.effects == []
+    run.approve_environment("production", "ann")
+    stage.ask(**about)
+    assert len(stage.effects) == (1 if by_run else 0)
+    deployed.runs[1].approve_environment("production", "octocat")
+    stage.ask(**about)
+    assert len(stage.effects) == (1 if by_run else 0)  # nobody approves what they ask for
+    deployed.runs[1].approve_environment("production", "bob")
+    stage.ask()
+    stage.tick()
+    assert {effect["run"] for effect in stage.effects} == {r.id for r in deployed.runs}

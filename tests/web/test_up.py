@@ -138,6 +138,8 @@ def test_it_starts_decides_wakes_and_ends_with_0(tmp_path: Path, world: World) -
         for secret in (TOKEN, key, key.rpartition("_")[2]):
             assert secret not in log
         assert "Traceback" not in log
+        assert "stopped" in log
+        assert "cut off" not in log
 
 
 def _closed_by_the_engine(url: str, key: str) -> None:

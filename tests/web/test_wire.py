@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,7 +16,9 @@ import pytest
 from cicatrix.github import Deferred, NotSent, Refused, Unanswered
 from cicatrix.ledger import LedgerUnavailable
 from cicatrix.simulator import Exchange
+from cicatrix.web.callers import Callers, asking_with
 from cicatrix.web.errors import problem_of
+from cicatrix.web.service import Service
 from tests.web.desk import NOON, SERVICE_TOKEN, Desk, desk_at, problem
 
 ROUTE = "/api/github/prs/1/checks/rerun"
@@ -223,3 +226,18 @@ def test_a_request_in_progress_is_told_so(desk: Desk) -> None:
     assert second.headers["retry-after"] == "5"
     assert answers[0].status_code == 200
     assert len(desk.writes) == 1
+
+
+@pytest.mark.shows("GE-4", "LB-2")
+def test_a_base_lawbook_that_cannot_be_loaded_is_503(desk: Desk) -> None:
+    desk.red()
+    broken = replace(desk.ctx, deployment=replace(desk.ctx.deployment, base_problems=("base.yml:1 is not YAML",)))
+
+    def change(service: Service) -> Service:
+        return replace(service, ctx=broken, callers=Callers(broken, asking_with(broken)))
+
+    key = desk.key()
+    with desk.open(change):
+        told = problem(desk.rerun(key), 503, "LAWBOOK_MISMATCH")
+        assert "base.yml" not in told["detail"]
+    assert desk.writes == []

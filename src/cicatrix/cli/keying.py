@@ -52,9 +52,12 @@ class _Checked:
 
 
 def create(wanted: Wanted, *, as_json: bool, output: Format | None) -> None:
-    """Make a key and print it. Nothing is stored unless everything that was asked for is right."""
+    """Make a key and print it. Nothing is stored unless everything that was asked for is right.
+
+    In a pipe too it is the key alone unless JSON is asked for: it goes straight into a file or a secret store.
+    """
     screen = state.screen
-    shape = screen.format(output, as_json)
+    shape = screen.format(output, as_json) if as_json or output is not None else Format.TABLE
     role = _role(wanted.role)
     checked = _Checked(
         role=role, label=_label(wanted.label), actions=_actions(wanted.actions, role), life=_life(wanted.expires)

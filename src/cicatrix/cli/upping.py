@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -28,6 +29,9 @@ from .errors import Stop
 from .session import require_lawbook, settings_of
 
 RUNNER_GRACE = 30.0
+IDLE_THREADS_END = 2.0
+HUNG = 900.0
+"""Seconds: a tick that takes longer hangs, and the service is not ready any more."""
 
 
 def up(*, host: str, port: int, lawbook: Path | None) -> None:
@@ -81,7 +85,7 @@ def _service(settings: Settings, ctx: Context, runner: Runner) -> Service:
         callers=Callers(ctx, asking_with(ctx)),
         redact=state.screen.redact,
         has_credential=wiring.credentials_for(settings, ctx.github.host) is not None,
-        runner_alive=lambda: runner.alive,
+        runner_alive=lambda: runner.alive and runner.silent_for < HUNG + settings.poll_interval,
         base_lawbook=lambda: wiring.base_lawbook(settings)[1],
     )
 
@@ -150,5 +154,9 @@ def _signals(server: Server) -> Iterator[None]:
 
 
 def _handlers_ended() -> bool:
-    """Whether no handler's thread is left at work; idle ones end by themselves."""
-    return not any("AnyIO" in thread.name and thread.is_alive() for thread in threading.enumerate())
+    """Whether no handler's thread is left at work. Idle ones have been told to end, which takes them a moment."""
+    until = time.monotonic() + IDLE_THREADS_END
+    workers = [thread for thread in threading.enumerate() if "AnyIO" in thread.name]
+    for worker in workers:
+        worker.join(max(0.0, until - time.monotonic()))
+    return not any(worker.is_alive() for worker in workers)

@@ -64,4 +64,10 @@ def _token(asked: Asked) -> str:
             "Name a file with --token-file or CICATRIX_TOKEN_FILE; `cicatrix key create --role operator` makes a key.",
             Code.AUTHENTICATION,
         )
+    if not found.isascii() or not found.isprintable() or " " in found:
+        raise Stop(
+            "The token cannot be one.",
+            "It holds spaces, line ends or characters outside ASCII.",
+            "Put the token alone on one line into the file; `cicatrix key create` prints it like that.",
+        )
     return found

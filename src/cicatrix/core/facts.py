@@ -91,6 +91,21 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentReview:
+    """One entry of a run's review history: somebody's word on its deployments. GitHub tells no time of it.
+
+    https://docs.github.com/en/rest/actions/workflow-runs#get-the-review-history-for-a-workflow-run
+    """
+
+    environments: tuple[str, ...]
+    """Names of the environments that it is about."""
+    login: str
+    """Empty when the account is gone."""
+    state: str
+    """GitHub's open enum: approved, rejected, pending (a comment that decides nothing)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     number: int
     name: str

@@ -33,7 +33,7 @@ def read_fresh(
         branch = ctx.github.runs_of_branch(owner, repository, run.workflow_id, run.head_branch)
         newer = newer_run(run, branch.items)
         facts = replace(facts, newer_run_id=newer.id if newer else None)
-    rules = with_standing(ctx, rules, request, home, pull=pull, head_sha=run.head_sha)
+    rules = with_standing(ctx, rules, request, home, pull=pull, head_sha=run.head_sha, run_ids=(run.id,))
     target = Target(owner=owner, repository=repository, pull_request=pull_request or None, run_id=run_id)
     return Reading(
         target=target,

@@ -215,8 +215,8 @@ def denied(denial: Denial) -> Denied:
 def _not_registered(full_name: str) -> Denied:
     return Denied(
         "REGISTRY_NOT_FOUND",
-        "Repository not in registry",
         f"{full_name} has no active registry and this deployment is prod.",
+        "Production acts on no repository that nobody registered.",
         "Register it: `cicatrix registry apply FILE`.",
         details={"repository": full_name, "policy": "fail-closed"},
     )

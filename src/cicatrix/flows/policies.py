@@ -237,9 +237,7 @@ def standing_now(view: View, deployment: Deployment, rules: Rules, asked: Asked)
     active = view.active_registry(home.host, home.id)
     read = rules.standing if active and rules.registry_hash == active.registry.hash else None
     last = None if asked.continuing else view.last_allowed(home.host, home.id, asked.request.action)
-    evidence = None
-    if facts is not None:
-        evidence = next((f"{v.rule}@{v.ruleset_hash[:12]}" for v in facts.verdicts.values() if v.rule), None)
+    evidence = _evidence(asked)
     base = read or Standing(
         environment=deployment.environment,
         host=home.host,
@@ -257,6 +255,20 @@ def standing_now(view: View, deployment: Deployment, rules: Rules, asked: Asked)
         last_allowed=last,
         evidence=evidence,
     )
+
+
+def _evidence(asked: Asked) -> str | None:
+    """Reference of the evidence for an action on these facts (RG-6).
+
+    A job of FAILED_ONLY reruns only on a verdict that a rule explains, so there the run itself is the reference: where
+    no rule speaks, no job is eligible, and that is the better answer. ALL_JOBS takes jobs without a verdict along.
+    """
+    if asked.facts is None:
+        return "nothing to act on"
+    told = next((f"{v.rule}@{v.ruleset_hash[:12]}" for v in asked.facts.verdicts.values() if v.rule), None)
+    if told is None and asked.request.action is ActionType.RERUN_FAILED_JOBS:
+        return f"run {asked.facts.run.id}"
+    return told
 
 
 def registry_denial(full_name: str, evaluation: Evaluation) -> Denial:

@@ -127,7 +127,8 @@ def read_target(ctx: Context, target: Target, request: RerunRequest = LOOK) -> R
     facts = ctx.gather(
         [_run_reader(ctx, repository, own.get(run.id, pull), run, head) for run in red if repository is not None]
     )
-    rules = with_standing(ctx, rules, request, repository, pull=pull, head_sha=head_sha)
+    ids = tuple(run.id for run in red)
+    rules = with_standing(ctx, rules, request, repository, pull=pull, head_sha=head_sha, run_ids=ids)
     others = tuple(
         c
         for c in checks.items
@@ -156,8 +157,12 @@ def with_standing(
     *,
     pull: PullRequest | None,
     head_sha: str,
+    run_ids: tuple[str, ...],
 ) -> Rules:
-    """The rules with the facts that the repository's active registry asks for; nothing is read where it asks none."""
+    """The rules with the facts that the repository's active registry asks for; nothing is read where it asks none.
+
+    `run_ids` are the red runs that the request is about.
+    """
     if repository is None:
         return rules
     with ctx.ledger.read() as view:
@@ -174,6 +179,7 @@ def with_standing(
         pull,
         head_sha or None,
         request.asker,
+        run_ids=run_ids,
     )
     return replace(rules, standing=standing, registry_hash=active.registry.hash)
 

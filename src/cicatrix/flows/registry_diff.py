@@ -57,6 +57,9 @@ class _Leaf:
     """The place under which `Registry.lines` knows it: items without a name go by their number there."""
 
 
+_OFF = "stored and refused: enabled is false"
+
+
 def changes(before: Registry | None, after: Registry) -> tuple[Change, ...]:
     """Every field that differs, in the order of the places. With nothing before, every field is new."""
     old = {} if before is None else dict(_leaves(before.tree, (), ()))
@@ -69,13 +72,14 @@ def changes(before: Registry | None, after: Registry) -> tuple[Change, ...]:
         origin = after.origin(will.line) if will else ""
         if will is None and was is not None and before is not None:
             origin = before.origin(was.line)
+        disabled = len(path) == 2 and (switch := new.get((*path, "enabled"))) is not None and switch.value is False
         found.append(
             Change(
                 place=".".join(path),
                 before=None if was is None else _told(path, was, old),
                 after=None if will is None else _told(path, will, new),
-                means=_means(path, None if will is None else will.value),
-                direction=_direction(path, was, will),
+                means=_OFF if disabled else _means(path, None if will is None else will.value),
+                direction="" if disabled else _direction(path, was, will),
                 origin=origin,
             )
         )

@@ -7,12 +7,12 @@ answer at all is raised, and so is a credential that it does not take (401): the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from cicatrix.core.actions import PERFORMED
 from cicatrix.core.codeowners import PLACES, CodeOwners, counting, team_of
-from cicatrix.core.facts import Branch, CheckRun, Listing, PullRequest, Review
+from cicatrix.core.facts import Branch, CheckRun, EnvironmentReview, Listing, PullRequest, Review
 from cicatrix.core.registry.approvals import approvers, latest_reviews, needed_more, objectors, writers
 from cicatrix.core.registry.model import AllowedAction, ApprovalRule, PreconditionType, Registry
 from cicatrix.core.registry.standing import Standing
@@ -49,6 +49,8 @@ def read_standing(  # noqa: PLR0917  -- the agreed seam: the subject of an evalu
     pull: PullRequest | None,
     head_sha: str | None,
     requester: str | None,
+    *,
+    run_ids: tuple[str, ...] = (),
 ) -> Standing:
     """The facts for one action, read side by side.
 
@@ -56,14 +58,17 @@ def read_standing(  # noqa: PLR0917  -- the agreed seam: the subject of an evalu
     the commit. `requester` is the login of the person who asks, None when not known. The cooldown (`last_allowed`) and
     the evidence are not read here: the ledger and the diagnosis know them.
 
-    The approval of an environment is never known: GitHub tells it for one waiting run and not for a repository, and a
-    deployment may exist before it is approved. So `environment_approved` is None, and that precondition is not met.
+    `run_ids` are the runs that the action is about, here the red ones: GitHub tells the approval of an environment for
+    a run and not for a repository. Without a run, or with one whose review history is not to be seen, no approval is
+    known.
 
     Raises `NotSent`, `Deferred` or `Unanswered` when GitHub cannot be read, `Refused` when our credential is not taken
     or the repository is not to be seen.
     """
     needs = _Needs.of(config, registry)
-    reader = _Reader(ctx=ctx, owner=owner, repository=repository, pull=pull, head_sha=head_sha, needs=needs)
+    reader = _Reader(
+        ctx=ctx, owner=owner, repository=repository, pull=pull, head_sha=head_sha, needs=needs, run_ids=run_ids
+    )
     reader.read()
     pull = reader.pull
     base = pull.base if pull is not None else ctx.github.repository(owner, repository)
@@ -82,6 +87,7 @@ def read_standing(  # noqa: PLR0917  -- the agreed seam: the subject of an evalu
         draft=pull.draft if pull else None,
         mergeable=pull.mergeable if pull else None,
         branch_protected=reader.branch.protected if reader.branch else None,
+        environment_reviews=reader.environment_reviews,
     )
     if not needs.reviews or standing.reviews is None:
         return standing
@@ -137,15 +143,26 @@ class _Reader:
     pull: PullRequest | None
     head_sha: str | None
     needs: _Needs
+    run_ids: tuple[str, ...]
     checks: tuple[tuple[str, str], ...] | None = None
     reviews: tuple[Review, ...] | None = None
     branch: Branch | None = None
     changed: tuple[str, ...] | None = None
+    histories: dict[str, tuple[EnvironmentReview, ...] | None] = field(default_factory=dict)
+    """Run id -> the review history of its deployments."""
+
+    @property
+    def environment_reviews(self) -> dict[str, tuple[EnvironmentReview, ...]] | None:
+        """The histories of all runs, in the order asked for; None without a run, and when one is not known."""
+        known = {run: found for run in self.run_ids if (found := self.histories.get(run)) is not None}
+        return known if known and len(known) == len(set(self.run_ids)) else None
 
     def read(self) -> None:
         needs, reads = self.needs, list[Callable[[], None]]()
         if needs.checks and self.head_sha is not None:
             reads.append(self._read_checks)
+        if _P.ENVIRONMENT_APPROVED in needs.types:
+            reads += [self._history_of(run_id) for run_id in dict.fromkeys(self.run_ids)]
         if self.pull is not None:
             number, base_ref = self.pull.number, self.pull.base_ref
             if needs.reviews:
@@ -176,6 +193,13 @@ class _Reader:
             return
         older = tuple((status.context, status.state) for status in statuses.items)
         self.checks = (*((check.name, status_word(check)) for check in runs.items), *older)
+
+    def _history_of(self, run_id: str) -> Callable[[], None]:
+        def read() -> None:
+            github = self.ctx.github
+            self.histories[run_id] = self.seen(lambda: github.run_approvals(self.owner, self.repository, run_id))
+
+        return read
 
     def _read_reviews(self, number: int) -> None:
         self.reviews = _whole(self.seen(lambda: self.ctx.github.reviews(self.owner, self.repository, number)))

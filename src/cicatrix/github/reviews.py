@@ -1,8 +1,8 @@
-"""What a registry looks at beside the pull request: reviews, changed files, its base branch, commit statuses."""
+"""What a registry looks at beside the pull request: reviews, changed files, base branch, statuses, run approvals."""
 
 from __future__ import annotations
 
-from cicatrix.core.facts import Branch, CommitStatus, Listing, Review
+from cicatrix.core.facts import Branch, CommitStatus, EnvironmentReview, Listing, Review
 from cicatrix.github import names, wire
 from cicatrix.github.credentials import STATUSES
 from cicatrix.github.errors import Refused
@@ -85,6 +85,19 @@ class ReviewReads(Reads):
         return self._listing(
             owner, repo, ask, "statuses", wire.commit_status, key=lambda s: s.context, permissions=STATUSES
         )
+
+    def run_approvals(self, owner: str, repo: str, run_id: str) -> tuple[EnvironmentReview, ...]:
+        """The review history of a run's deployments, in GitHub's order, which no page of GitHub's tells.
+
+        One answer holds all of it: the endpoint has no pages. It needs `actions: read`, as the run itself does.
+        https://docs.github.com/en/rest/actions/workflow-runs#get-the-review-history-for-a-workflow-run
+        """
+        ask = Ask(
+            template="/repos/{owner}/{repo}/actions/runs/{run_id}/approvals",
+            path=f"{names.repository_path(owner, repo)}/actions/runs/{names.number(run_id, 'run id')}/approvals",
+        )
+        answer = self._read(owner, repo, ask)
+        return self._value(ask, answer, lambda: wire.items(answer.tree, None, wire.environment_review)[0])
 
     def _pull(self, owner: str, repo: str, number: int) -> str:
         return f"{names.repository_path(owner, repo)}/pulls/{names.number(number, 'pull request number')}"

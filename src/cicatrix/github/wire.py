@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 
-from cicatrix.core.facts import Branch, CheckRun, CommitStatus, Job, PullRequest, Repository, Review, Step, WorkflowRun
+from cicatrix.core.facts import (
+    Branch,
+    CheckRun,
+    CommitStatus,
+    EnvironmentReview,
+    Job,
+    PullRequest,
+    Repository,
+    Review,
+    Step,
+    WorkflowRun,
+)
 
 Tree: TypeAlias = Mapping[str, Any]
 T = TypeVar("T")
@@ -66,6 +77,20 @@ def review(tree: Tree) -> tuple[str, Review]:
         state=_text(tree.get("state")).upper(),
         commit_sha=_text(tree.get("commit_id")).lower() or None,
         submitted_at=_time(tree.get("submitted_at")),
+    )
+
+
+def environment_review(tree: Tree) -> EnvironmentReview:
+    """An entry of a run's review history. What it is about must be told: nobody may guess what was rejected."""
+    if not isinstance(tree.get("environments"), list):
+        raise Malformed("environment_approval.environments is missing")
+    return EnvironmentReview(
+        environments=tuple(
+            _required(_tree(item).get("name"), "environment_approval.environments.name")
+            for item in tree["environments"]
+        ),
+        login=_text(_tree(tree.get("user")).get("login")),
+        state=_text(tree.get("state")).lower(),
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from .specs import JobSpec
-from .state import Execution, RunState
+from .state import Execution, RunState, SimApproval
 
 if TYPE_CHECKING:
     from .world import World
@@ -169,6 +169,13 @@ class SimRun:
         if missing > 0:
             self.world.advance(missing)
         return self
+
+    def approve_environment(self, name: str, login: str, state: str = "approved") -> SimApproval:
+        """A review of the run's deployment to an environment: approved, rejected or pending (a mere comment)."""
+        with self.world.lock:
+            made = SimApproval(environment=name, login=login, state=state, at=self.world.now)
+            self.state.approvals.append(made)
+            return made
 
     def job(self, name: str, attempt: int | None = None) -> Execution:
         """The execution with this shown name: the newest one, or that of one attempt."""

@@ -119,6 +119,8 @@ def _actions(call: Call, repo: SimRepository, rest: tuple[str, ...]) -> Response
             return run_routes.run_answer(call, repo, state, state.attempt_at(call.at))
         case ("GET", "runs", run, "jobs"):
             return run_routes.jobs_of_run(call, run_routes.find_run(call, repo, run))
+        case ("GET", "runs", run, "approvals"):
+            return run_routes.approvals(call, repo, run_routes.find_run(call, repo, run))
         case ("GET", "runs", run, "attempts", number):
             state = run_routes.find_run(call, repo, run)
             return run_routes.run_answer(call, repo, state, run_routes.find_attempt(call, state, number))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from urllib.parse import quote
 
-from .bodies import Tree, node, stamp, user
-from .state import Execution, RunAttempt, RunState
+from .bodies import Tree, node, numeric_id, stamp, user
+from .state import Execution, RunAttempt, RunState, SimApproval
 
 
 def run(
@@ -73,6 +74,22 @@ def run(
     if not show_attempt:
         del tree["run_attempt"]
     return tree
+
+
+def approval(api: str, web: str, full_name: str, given: SimApproval, made: datetime) -> Tree:
+    """An entry of a run's review history; `made` is when its environment was."""
+    name = quote(given.environment, safe="")
+    number = numeric_id(given.environment.lower())
+    environment = {
+        "id": number,
+        "node_id": node("EN", number),
+        "name": given.environment,
+        "url": f"{api}/repos/{full_name}/environments/{name}",
+        "html_url": f"{web}/{full_name}/deployments/activity_log?environments_filter={name}",
+        "created_at": stamp(made),
+        "updated_at": stamp(made),
+    }
+    return {"state": given.state, "comment": "", "environments": [environment], "user": user(api, web, given.login)}
 
 
 def job(api: str, web: str, state: RunState, execution: Execution, at: datetime) -> Tree:

@@ -130,6 +130,14 @@ def jobs_of_run(call: Call, run: RunState) -> Response:
     return jobs(call, [(run, e) for a in attempts for e in a.executions])
 
 
+def approvals(call: Call, repo: SimRepository, run: RunState) -> Response:
+    """The review history of all attempts, the oldest first here; GitHub's pages promise no order, and no pages."""
+    seen = [given for given in run.approvals if given.at <= call.at]
+    return json_response(
+        [run_bodies.approval(call.api, call.web, repo.full_name, given, call.world.epoch) for given in seen]
+    )
+
+
 def job(call: Call, repo: SimRepository, text: str) -> Response:
     state, execution = find_job(call, repo, text)
     call.note_oddity(execution)

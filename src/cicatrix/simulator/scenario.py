@@ -57,6 +57,7 @@
               - workflow: .github/workflows/ci.yml
                 finished: true                  # over just now; else it starts now
                 outcomes: {test: [timed_out, success]}
+                approvals: [{environment: production, login: octocat, state: approved}]
                 conclusion: startup_failure     # a run without jobs
         runs:
           - {workflow: .github/workflows/ci.yml, branch: main, event: push, finished: true}
@@ -147,6 +148,7 @@ _REPOSITORY = "name default_branch private collaborators protected files workflo
 _JOB = "id name needs matrix dynamic_matrix always environment uses jobs labels seconds steps outcomes matrix_outcomes"
 _PULL = "number head_branch base_branch fork fork_deleted auto_merge state author"
 _REVIEWS = ("APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED", "PENDING")
+_APPROVALS = ("approved", "rejected", "pending")
 _PULL_STATE = "draft labels assignees changes reviews"
 _WORDS = ("success", "failure", "lost_runner", "never_acquired", "timed_out", "cancelled")
 
@@ -231,13 +233,13 @@ def _repository(made: World, where: str, tree: Any) -> None:
 
 
 def _run(repo: SimRepository, where: str, tree: Any, pull: SimPull | None) -> None:
-    values = _mapping(tree, where, "workflow branch event finished outcomes conclusion retriable created_at")
+    values = _mapping(tree, where, "workflow branch event finished outcomes conclusion retriable created_at approvals")
     outcomes = {
         name: _outcomes(f"{where}.outcomes.{name}", row)
         for name, row in _mapping(values.get("outcomes", {}), f"{where}.outcomes", None).items()
     }
     created = values.get("created_at")
-    repo.run(
+    run = repo.run(
         _text(values, "workflow", where),
         pull_request=pull,
         branch=values.get("branch"),
@@ -248,6 +250,10 @@ def _run(repo: SimRepository, where: str, tree: Any, pull: SimPull | None) -> No
         conclusion=values.get("conclusion"),
         retriable=bool(values.get("retriable", True)),
     )
+    for place, tree in _items(values.get("approvals", ()), f"{where}.approvals"):
+        review = _mapping(tree, place, "environment login state")
+        state = _one_of(review.get("state", "approved"), f"{place}.state", _APPROVALS)
+        run.approve_environment(_text(review, "environment", place), _text(review, "login", place), state)
 
 
 def _state_of(pull: SimPull, where: str, parts: Mapping[str, Any]) -> None:

@@ -73,6 +73,16 @@ class RunAttempt:
         return "skipped" if seen == {"skipped"} else "success"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimApproval:
+    """One person's word on a deployment of a run."""
+
+    environment: str
+    login: str
+    state: str
+    at: datetime
+
+
 @dataclass(slots=True, kw_only=True)
 class RunState:
     """A workflow run with all its attempts. Wording and ids as GitHub's `workflow-run`."""
@@ -97,6 +107,7 @@ class RunState:
     leaves: tuple[Leaf, ...]
     referenced: tuple[tuple[str, str], ...]
     attempts: list[RunAttempt] = field(default_factory=list)
+    approvals: list[SimApproval] = field(default_factory=list)
     retriable: bool = True
 
     def attempt_at(self, at: datetime) -> RunAttempt:

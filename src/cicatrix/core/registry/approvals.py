@@ -27,7 +27,7 @@ def approvers(standing: Standing) -> frozenset[str] | None:
         for login, review in latest_reviews(standing.reviews).items()
         if review.state.upper() == "APPROVED" and review.commit_sha == standing.head_sha
     }
-    return frozenset(approved - {_login(standing.requester)})
+    return frozenset(approved - {login_of(standing.requester)})
 
 
 def writers(standing: Standing, logins: Iterable[str]) -> frozenset[str]:
@@ -52,7 +52,7 @@ def latest_reviews(reviews: Iterable[Review]) -> dict[str, Review]:
     """
     found: dict[str, Review] = {}
     for review in reviews:
-        login = _login(review.login)
+        login = login_of(review.login)
         if not login or review.state.upper() in _SILENT:
             continue
         if login not in found or _order(review) > _order(found[login]):
@@ -117,7 +117,7 @@ def _whom(rule: ApprovalRule) -> str:
     return " or ".join(parts) or "people who may write to the repository"
 
 
-def _login(name: str | None) -> str:
+def login_of(name: str | None) -> str:
     """The login in a name: `octocat`, or the ledger's `github:octocat@github.com`. GitHub ignores its case."""
     word = (name or "").strip().lower()
     return word.removeprefix("github:").partition("@")[0] if word.startswith("github:") else word

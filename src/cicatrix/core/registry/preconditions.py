@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from cicatrix.core.registry.approvals import approvers, needed_more, objectors, writers
+from cicatrix.core.registry.environments import run_problem
 from cicatrix.core.registry.model import Precondition, PreconditionType, RequiredCheck
 from cicatrix.core.registry.standing import Standing
 
@@ -136,6 +137,15 @@ def _has(names: Sequence[str], precondition: Precondition) -> bool:
     return str(precondition.value).casefold() in {name.casefold() for name in names}
 
 
+def _environment_approved(precondition: Precondition, standing: Standing, _: Sequence[RequiredCheck]) -> Problem:
+    """Every run by itself: the approval of one is none of the other."""
+    if not standing.environment_reviews:
+        return f"the review history of the runs' deployments {NOT_READ}"
+    wanted = None if precondition.value is None else str(precondition.value)
+    found = (run_problem(run, history, wanted, standing) for run, history in standing.environment_reviews.items())
+    return next((why for why in found if why is not None), None)
+
+
 def _flag(read: Callable[[Standing], bool | None], subject: str, otherwise: str, *, wanted: bool = True) -> _Judge:
     def judge(_: Precondition, standing: Standing, _required: Sequence[RequiredCheck]) -> Problem:
         value = read(standing)
@@ -164,7 +174,5 @@ _JUDGES: Mapping[PreconditionType, _Judge] = {
     _P.PR_NOT_DRAFT: _flag(
         lambda s: s.draft, "whether the pull request is a draft", "the pull request is a draft", wanted=False
     ),
-    _P.ENVIRONMENT_APPROVED: _flag(
-        lambda s: s.environment_approved, "the approval of the environment", "the environment is not approved"
-    ),
+    _P.ENVIRONMENT_APPROVED: _environment_approved,
 }

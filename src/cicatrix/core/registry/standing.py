@@ -10,7 +10,7 @@ from typing import Any, Literal
 from cicatrix.core.actions import ActionType
 from cicatrix.core.canonical import instant
 from cicatrix.core.environment import Environment
-from cicatrix.core.facts import Review
+from cicatrix.core.facts import EnvironmentReview, Review
 from cicatrix.core.registry.model import AllowedAction, ApprovalRule, Precondition
 
 Kind = Literal[
@@ -54,7 +54,8 @@ class Standing:
     draft: bool | None = None
     mergeable: bool | None = None
     branch_protected: bool | None = None
-    environment_approved: bool | None = None
+    environment_reviews: Mapping[str, tuple[EnvironmentReview, ...]] | None = None
+    """Run id -> the review history of its deployments, for every run that the action is about."""
     code_owners: frozenset[str] | None = None
     """Logins that own changed files."""
     roles: Mapping[str, str] = field(default_factory=dict)

@@ -88,6 +88,8 @@ class Judge:
         self.repeats = 0
         self.faults = 0
         self.log_host = 0
+        self.outside = 0
+        """Distinct exchanges on a path of OUTSIDE, of which the description says nothing."""
         self.unlisted = 0
         """Distinct exchanges whose status the operation does not list, judged as GitHub's error object instead."""
         self.violations: list[str] = []
@@ -170,7 +172,7 @@ class Judge:
 
     def counts(self) -> dict[str, int]:
         """The figures of the summary, for adding up over worker processes."""
-        names = ("distinct", "repeats", "faults", "log_host", "unlisted")
+        names = ("distinct", "repeats", "faults", "log_host", "outside", "unlisted")
         return {name: int(getattr(self, name)) for name in names}
 
     # --- one exchange ---
@@ -194,10 +196,10 @@ class Judge:
             self.repeats += 1
             return
         self._structures.add(structure)
-        self.distinct += 1
         if template is None:
             self._judge_outside(seen)
             return
+        self.distinct += 1
         operation = self._tree["paths"][template][seen.method.lower()]
         self._judge_query(seen, template, operation)
         request = _request(seen, template)
@@ -280,6 +282,7 @@ class Judge:
         if not any(method == seen.method and _pattern(path).fullmatch(seen.path) for method, path in OUTSIDE):
             self.violations.append(f"{seen.line}: path is outside GitHub's description")
             return
+        self.outside += 1
         if seen.query:
             self.violations.append(f"{seen.line}: unknown query parameter; there are none")
         if seen.status >= 400:
@@ -312,7 +315,8 @@ def summary(counts: Mapping[str, int], *, active: bool) -> str:
     return (
         f"{counts['distinct']} distinct exchanges judged by GitHub's description ({counts['unlisted']} of them with a "
         f"status that it does not list, judged as its error object), {counts['repeats']} repeats; exempt: "
-        f"{counts['faults']} spoilt by a fault switch, {counts['log_host']} with a log host."
+        f"{counts['faults']} spoilt by a fault switch, {counts['log_host']} with a log host, {counts['outside']} on a "
+        "path that it lacks."
     )
 
 

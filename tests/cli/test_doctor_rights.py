@@ -101,3 +101,21 @@ def test_a_stored_lawbook_is_the_base_that_the_pin_is_held_against(bare: Desk) -
     assert (health, "stored.1" in says) == ("ok", True)
     ((health, says),) = lines(bare, "stored lawbook")
     assert (health, says) == ("ok", "deployment: version stored.1 (entry 0)")
+
+
+@pytest.mark.shows("VF-4", "GE-1", "C12")
+def test_the_seeds_deployment_checklist_is_one_line_and_one_remedy_an_item(desk: Desk) -> None:
+    """The seed's list: migration applied, environment set, registry configured, App permission verified."""
+    desk.world.repository("acme/shop")
+    desk.set(DEPLOY_ENV="prod")
+    apply(desk)
+    rows = {row["item"]: row for row in desk.cicatrix("doctor", "-R", "acme/shop").json}
+    assert {"ledger", "environment", "registry", "lawbook", "token", "write right", "kill switch"} <= set(rows)
+    assert rows["ledger"]["health"] == "ok", "the schema is applied"
+    assert rows["environment"]["health"] == "ok"
+    assert rows["registry"]["health"] == "ok"
+    assert "unproven" in rows["write right"]["says"], "a personal token does not tell its rights, and nobody pretends"
+    assert all(row["remedy"] for row in rows.values() if row["health"] != "ok")
+    desk.set(DEPLOY_ENV=None)
+    unset = {row["item"]: row for row in desk.cicatrix("doctor").json}["environment"]
+    assert (unset["health"], "DEPLOY_ENV" in unset["remedy"]) == ("warning", True)

@@ -1,4 +1,4 @@
-"""The review history of a run's deployments: GitHub's own description of it lies outside the slice that the judge reads."""
+"""The review history of a run's deployments, whose description lies outside the slice that the judge reads."""
 
 from __future__ import annotations
 

@@ -36,6 +36,8 @@ def test_the_documented_example_is_a_world() -> None:
         assert http.get(f"{REPO}/commits/{runs[1]['head_sha']}/check-runs").json()["total_count"] == 3
         assert http.get(f"{REPO}/collaborators/octocat/permission").json()["role_name"] == "write"
         assert http.get(f"{REPO}/branches/main").json()["protected"] is True
+        (approval,) = http.get(f"{REPO}/actions/runs/{runs[1]['id']}/approvals").json()
+        assert (approval["state"], approval["environments"][0]["name"]) == ("approved", "production")
         pull = http.get(f"{REPO}/pulls/1").json()
         assert (pull["labels"][0]["name"], pull["assignee"]["login"], pull["draft"]) == ("ready", "octocat", False)
         assert [r["state"] for r in http.get(f"{REPO}/pulls/1/reviews").json()] == ["APPROVED"]

@@ -6,7 +6,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -242,6 +242,3 @@ def desk_at(folder: Path, **settings: Any) -> Iterator[Desk]:
         made = Desk(folder=folder, api_url=server.api_url, world=world, **settings)
         with made.open():
             yield made
-
-
-__all__ = ["Desk", "desk_at", "problem", "registry_of", "replace"]

@@ -250,8 +250,8 @@ def _run(repo: SimRepository, where: str, tree: Any, pull: SimPull | None) -> No
         conclusion=values.get("conclusion"),
         retriable=bool(values.get("retriable", True)),
     )
-    for place, tree in _items(values.get("approvals", ()), f"{where}.approvals"):
-        review = _mapping(tree, place, "environment login state")
+    for place, given in _items(values.get("approvals", ()), f"{where}.approvals"):
+        review = _mapping(given, place, "environment login state")
         state = _one_of(review.get("state", "approved"), f"{place}.state", _APPROVALS)
         run.approve_environment(_text(review, "environment", place), _text(review, "login", place), state)
 

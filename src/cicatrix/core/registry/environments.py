@@ -13,7 +13,9 @@ _SILENT = frozenset({"pending"})
 """A comment that decides nothing."""
 
 
-def run_problem(run_id: str, history: Sequence[EnvironmentReview], wanted: str | None, standing: Standing) -> str | None:
+def run_problem(
+    run_id: str, history: Sequence[EnvironmentReview], wanted: str | None, standing: Standing
+) -> str | None:
     """Why the environment `wanted` of the run is not approved; None when it is.
 
     Without a name it is about every environment that was reviewed, and there must be one. Names are in any case, as at

@@ -61,7 +61,10 @@ PRECONDITIONS: Mapping[str, Fields] = {
     _P.PR_MERGEABLE: _precondition(_P.PR_MERGEABLE, _TRUE, needed=False, about="True, or left out."),
     _P.PR_NOT_DRAFT: _precondition(_P.PR_NOT_DRAFT, _TRUE, needed=False, about="True, or left out."),
     _P.ENVIRONMENT_APPROVED: _precondition(
-        _P.ENVIRONMENT_APPROVED, _NAME, needed=False, about="Name of a GitHub environment; every reviewed one when left out."
+        _P.ENVIRONMENT_APPROVED,
+        _NAME,
+        needed=False,
+        about="Name of a GitHub environment; every reviewed one when left out.",
     ),
 }
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from typer.testing import CliRunner
@@ -25,6 +26,8 @@ from cicatrix.settings import reference
 from cicatrix.simulator import JobSpec, scenario
 from cicatrix.simulator.faults import KINDS
 from cicatrix.simulator.server import serve
+from cicatrix.web.app import bare_app
+from cicatrix.web.service import Service
 from tests.cli.desk import Desk
 from tests.stage import Stage, lost
 from tools import docs
@@ -188,7 +191,8 @@ def commands(path: Path) -> Iterator[str]:
     """Every command that a page tells to type or names in the text."""
     for language, block in FENCE.findall(text(path)):
         if language == "sh":
-            yield from (line for line in block.splitlines() if line and not line.startswith(("#", "export ")))
+            whole = block.replace("\\\n", " ").splitlines()
+            yield from (line for line in whole if line and not line.startswith(("#", "export ")))
     prose = FENCE.sub("", text(path))
     yield from (t for t in TICKED.findall(prose) if re.match(r"(?:\.venv/bin/)?cicatrix \w|make \w", t))
 
@@ -199,11 +203,34 @@ def help_of(words: tuple[str, ...]) -> str:
     return result.output if result.exit_code == 0 else ""
 
 
+@cache
+def described() -> dict[str, Any]:
+    """The API as it describes itself; the description needs no running service."""
+    return bare_app(cast("Service", None)).openapi()
+
+
+def wrong_route(line: str) -> str | None:
+    """Of a `curl` line: whether the API has that route, with that method."""
+    found = re.search(r"http://127\.0\.0\.1:8470(/[^\s?\"']*)", line)
+    if found is None:
+        return "curl asks something else than a service on this machine"
+    method = "post" if " -d " in line else "get"
+    for template, operations in described()["paths"].items():
+        pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
+        if re.fullmatch(pattern, found[1]) and method in operations:
+            return None
+    return f"no route {method.upper()} {found[1]}"
+
+
 def wrong_command(line: str, targets: set[str]) -> str | None:
     words = line.split()
     if words[0] == "make":
         missing = [w for w in words[1:] if w not in targets]
         return f"no make target {missing[0]}" if missing else None
+    if words[0] == "curl":
+        return wrong_route(line)
+    if line == "kill %1":  # ends the service that the block has put into the background
+        return None
     if not words[0].endswith("cicatrix"):
         return "neither make nor cicatrix"
     command = tuple(words[1:3]) if len(words) > 2 and words[1] in NOUNS else tuple(words[1:2])
@@ -265,7 +292,10 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 def test_the_first_real_rerun_goes_as_the_readme_tells(desk: Desk) -> None:
     desk.red()
-    told = [line for line in commands(ROOT / "README.md") if line.startswith(".venv/bin/cicatrix ")]
+    section = text(ROOT / "README.md").partition("## The first real rerun\n")[2].partition("\n## ")[0]
+    page = desk.folder / "first.md"
+    page.write_text(section)
+    told = [line for line in commands(page) if line.startswith(".venv/bin/cicatrix ")]
     assert [line.split()[1] for line in told] == ["doctor", "rerun", "rerun", "tick", "explain"]
     sent = []
     for line in told:

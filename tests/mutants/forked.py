@@ -21,7 +21,7 @@ LONGEST = 120.0
 HEAVY = (
     *("alembic.config", "cryptography.hazmat.primitives.asymmetric.rsa", "fastapi", "httpx", "hypothesis", "hyperscan"),
     *("jsonschema", "jwt", "openapi_core", "pydantic_settings", "rfc8785", "rich.table", "ruamel.yaml", "structlog"),
-    *("sqlalchemy.dialects.sqlite.pysqlite", "starlette.testclient", "typer", "uvicorn", "xdist.plugin"),
+    *("sqlalchemy.dialects.sqlite.pysqlite", "starlette.testclient", "typer", "uvicorn"),
 )
 
 

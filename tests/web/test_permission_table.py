@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -270,8 +271,6 @@ class Room:
 
 
 def _json(tree: object) -> str:
-    import json
-
     return json.dumps(tree)
 
 

@@ -233,7 +233,7 @@ def _judge_registry(
 
 def standing_now(view: View, deployment: Deployment, rules: Rules, asked: Asked) -> Standing:
     """What an evaluation looks at: the facts that were read for this very registry, and what the ledger knows now."""
-    home, facts = asked.home, asked.facts
+    home = asked.home
     active = view.active_registry(home.host, home.id)
     read = rules.standing if active and rules.registry_hash == active.registry.hash else None
     last = None if asked.continuing else view.last_allowed(home.host, home.id, asked.request.action)

@@ -21,6 +21,7 @@ from cicatrix.github import GitHub, Host, TokenCredentials
 from cicatrix.lawbook import load
 from cicatrix.ledger import Ledger
 from cicatrix.simulator import JobSpec, Outcome, SimPull, SimRepository, SimRun, SimTransport, World
+from tests.ready_ledger import ready
 
 CI = ".github/workflows/ci.yml"
 TOKEN = "t0ken-of-the-stage"
@@ -76,7 +77,7 @@ class Stage:
             if self.before is not None:
                 self.before(method, path)
 
-        ledger = Ledger.open(str(self.path / "ledger.sqlite3"), now=now, new_id=new_id)
+        ledger = Ledger.open(ready(self.path / "ledger.sqlite3"), now=now, new_id=new_id)
         transport = SimTransport(self.world, before=before)
         github = GitHub(
             Host(),

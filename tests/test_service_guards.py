@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,8 +19,6 @@ import pytest
 from tests.mutants.breaking import ROOT, broken_copy
 from tests.mutants.guards import Mutant
 from tests.mutants.service_guards import GUARDS, Guard
-
-PROGRAM = Path(__file__).parent / "mutants" / "forked.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +34,15 @@ class Judges:
     """Runs tests against a copy of the product, each time in a process of its own."""
 
     process: subprocess.Popen[str]
+    rules: Path
+    """A folder for the compiled rule set."""
 
     def run(self, copy: Path, tests: tuple[str, ...], *, first_only: bool) -> Seen:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         report = copy / "report.json"
-        asked = {"copy": str(copy), "tests": tests, "report": str(report), "firstOnly": first_only}
-        print(json.dumps(asked), file=self.process.stdin, flush=True)
+        asked = {"copy": str(copy), "tests": tests, "report": str(report), "rules": str(self.rules)}
+        print(json.dumps(asked | {"firstOnly": first_only}), file=self.process.stdin, flush=True)
         told = json.loads(self.process.stdout.readline())
         assert report.exists(), f"no test was run (status {told}):\n{_printed(copy)}"
         return Seen(json.loads(report.read_text(encoding="utf-8")), _printed(copy))
@@ -52,7 +53,7 @@ def _printed(copy: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def judges() -> Iterator[Judges]:
+def judges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judges]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.mutants.forked"],
@@ -62,7 +63,7 @@ def judges() -> Iterator[Judges]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    yield Judges(process)
+    yield Judges(process, tmp_path_factory.mktemp("rules"))
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.close()
@@ -70,7 +71,7 @@ def judges() -> Iterator[Judges]:
     assert process.wait(60) == 0
 
 
-@pytest.mark.parametrize("guard", [pytest.param(g, id=g.name.replace(" ", "-")) for g in GUARDS])
+@pytest.mark.parametrize("guard", [pytest.param(g, id=re.sub(r"\W+", "-", g.name)) for g in GUARDS])
 def test_a_removed_guard_turns_its_test_red(guard: Guard, judges: Judges, tmp_path: Path) -> None:
     copy = broken_copy(Mutant(guard.name, 0, guard.changes), tmp_path)
     seen = judges.run(copy, (guard.test,), first_only=True)

@@ -329,6 +329,18 @@ def test_a_block_and_a_code_span_hold_exactly_what_was_put_in(text: str) -> None
         assert (span.type, span.content) == ("text", "(none)")
 
 
+@pytest.mark.shows("PG-2")
+@pytest.mark.parametrize("unseen", ["\x1b[31m", "\x00", "\x08", "\u202e", "\u200b", "\u2028", "\ue000", "\r", "\x9b"])
+def test_no_character_that_shows_nothing_reaches_a_prompt(unseen: str) -> None:
+    text = f"left{unseen}right"
+    found = failure(text, excerpt=text, stepName=text, primarySignal=text, conclusion=text)
+    found["evidence"]["url"] = f"https://example.com/{text}"
+    made = only(report(found, repo=text), Wishes(verification=(text,)))
+    shown = [made["promptText"], *made["verifySteps"], *made["attachments"]["evidenceUrls"]]
+    assert [line for line in shown if unseen[0] in line] == []
+    assert all("left" in line for line in shown)
+
+
 def test_a_break_out_of_a_plain_fence_would_be_seen() -> None:
     broken = only(report(failure()))["promptText"].replace(
         "src/a.py:3: error: wrong", "```\n[x](https://evil.example)\n"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import json
 import re
+import sqlite3
 import tomllib
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -20,7 +22,7 @@ from cicatrix.core.lawbook import KEYS
 from cicatrix.core.reasons import Reason
 from cicatrix.ledger import export_lines
 from cicatrix.ledger.story import SETTLED_BY
-from cicatrix.ledger.tables import metadata
+from cicatrix.ledger.tables import APPEND_ONLY, metadata
 from cicatrix.ledger.verify import read_head, verify
 from cicatrix.settings import reference
 from cicatrix.simulator import JobSpec, scenario
@@ -326,10 +328,28 @@ def test_the_ledger_is_checked_as_its_page_tells(stage: Stage) -> None:
     assert not verify(lines[:-1], late).ok
 
 
+def test_the_queries_of_the_ledgers_page_work_and_its_tables_exist(stage: Stage) -> None:
+    stage.red([JobSpec(id="unit", outcomes=lost())])
+    stage.ask()
+    page = text(DOCS / "ledger.md")
+    queries = [block for language, block in FENCE.findall(page) if language == "sql"]
+    assert len(queries) > 5, "the search still finds queries"
+    with closing(sqlite3.connect(f"file:{stage.path}/ledger.sqlite3?mode=ro", uri=True)) as file:
+        for query in queries:
+            assert file.execute(query).description
+        named = dict(file.execute("SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view')"))
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", page.partition("## Tables")[2], re.MULTILINE)
+    told = {table for row in rows for table in TICKED.findall(row)} - {"index", "leafHash", "entry", "rootAfter"}
+    assert told - {name for name, kind in named.items() if kind == "table"} == set()
+    assert {name for name, kind in named.items() if kind == "view"} <= set(TICKED.findall(page))
+    append_only = page.partition("| append-only |")[2].partition("| may change |")[0]
+    assert {*TICKED.findall(append_only), "entries"} >= set(APPEND_ONLY)
+
+
 def test_messages_of_sequence_diagrams_hold_nothing_that_ends_them() -> None:
     """A `#` begins a comment and a `;` ends a statement in Mermaid's sequence diagrams."""
     drawn = [block for p in PAGES for language, block in FENCE.findall(text(p)) if language == "mermaid"]
-    assert len(drawn) == 2
+    assert len(drawn) == 3
     assert [line for block in drawn for line in block.splitlines() if "#" in line or ";" in line] == []
 
 

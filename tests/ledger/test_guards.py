@@ -110,6 +110,16 @@ def test_our_own_connections_cannot_change_history(guarded: sqlite3.Connection, 
 
 
 @pytest.mark.shows("LG-7", "D12")
+@pytest.mark.parametrize("table", APPEND_ONLY)
+def test_our_own_connections_are_refused_before_any_trigger(guarded: sqlite3.Connection, table: str) -> None:
+    """Two guards, and neither stands in for the other: a trigger can be dropped by whoever opens the file."""
+    for statement in attacks(table):
+        if statement.startswith(("UPDATE", "DELETE")):
+            with pytest.raises(sqlite3.DatabaseError, match="not authorized"):
+                guarded.execute(statement)
+
+
+@pytest.mark.shows("LG-7", "D12")
 @pytest.mark.parametrize(
     "statement",
     [

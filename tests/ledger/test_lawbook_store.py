@@ -124,6 +124,26 @@ def test_a_lawbook_changed_behind_the_ledgers_back_is_not_followed(path: Path, l
     again.close()
 
 
+@pytest.mark.shows("LB-1", "GE-4")
+def test_a_lawbook_whose_text_was_changed_is_not_followed(path: Path, ledger: Ledger) -> None:
+    """By somebody who takes the trigger away for a moment: the entry's hash of the text still tells."""
+    with ledger.write("activate") as tx:
+        activate_lawbook(tx)
+    ledger.close()
+    with closing(sqlite3.connect(path)) as connection:
+        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            connection.execute(f"DROP TRIGGER {name}")
+        assert connection.execute("UPDATE lawbook_versions SET content = content || ' '").rowcount == 1
+        for _, sql in triggers:
+            connection.execute(sql)
+        connection.commit()
+    again = open_ledger(path)
+    with again.read() as view, pytest.raises(LedgerError, match="does not vouch"):
+        view.active_lawbooks(HOST, "9", "100")
+    again.close()
+
+
 @pytest.mark.parametrize(
     ("scope", "host", "target"),
     [("deployment", HOST, "1"), ("repository", "", "1"), ("organisation", HOST, ""), ("galaxy", HOST, "1")],

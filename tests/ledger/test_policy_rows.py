@@ -58,6 +58,15 @@ def test_windows_count_what_was_allowed_and_really_intended(ledger: Ledger, cloc
         assert len(view.automation_executions(request_id="request-1", limit=3)) == 3
 
 
+@pytest.mark.shows("LB-4", "LB-5")
+def test_what_was_denied_and_let_through_uses_no_window_up(ledger: Ledger) -> None:
+    """A permissive policy lets a denied action happen, with an operation; it was not allowed all the same."""
+    with ledger.write("rows") as tx:
+        tx.record_automation(automation(allowed=False, operation_id="op1"))
+    with ledger.read() as view:
+        assert view.automation_runs(HOST, "100", "rerun_failed_jobs", START) == ()
+
+
 def test_texts_are_redacted_before_they_are_stored(ledger: Ledger) -> None:
     secret = "ghp_" + "A1b2" * 9
     with ledger.write("rows") as tx:

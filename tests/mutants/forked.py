@@ -1,6 +1,6 @@
 """Runs pytest against copies of the product, each run in a fork of a process that has imported all but the product.
 
-One line of JSON in (`copy`, `tests`, `report`, `firstOnly`), one out: the run's exit status, once it has ended.
+One line of JSON in (`copy`, `tests`, `report`, `rules`, `firstOnly`), one out: the exit status, once the run has ended.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import Phase, settings
 
+NEEDS_NO_RULES = ("tests/core/", "tests/ledger/", "tests/deployment/")
 LONGEST = 120.0
 """Seconds of one run. One that takes longer is ended, and has no report."""
 HEAVY = (
-    *("alembic.config", "cryptography.hazmat.primitives.asymmetric.rsa", "fastapi", "httpx", "hypothesis", "hyperscan"),
+    *("alembic.config", "cryptography.hazmat.primitives.asymmetric.rsa", "fastapi", "httpx", "hyperscan"),
     *("jsonschema", "jwt", "openapi_core", "pydantic_settings", "rfc8785", "rich.table", "ruamel.yaml", "structlog"),
     *("sqlalchemy.dialects.sqlite.pysqlite", "starlette.testclient", "typer", "uvicorn"),
 )
@@ -53,6 +55,13 @@ def judge(asked: dict[str, Any]) -> int:
     product = importlib.import_module("cicatrix")
     if not str(product.__file__).startswith(copy + os.sep):
         raise RuntimeError(f"not the copy: {product.__file__}")
+    # the first counter-example is enough, and nobody reads the smallest one
+    phases = (Phase.explicit, Phase.generate)
+    settings.register_profile("judged", phases=phases, database=None, derandomize=True, report_multiple_bugs=False)
+    settings.load_profile("judged")
+    if not all(name.startswith(NEEDS_NO_RULES) for name in asked["tests"]):
+        # one run compiles the rules, the others load them: a process keeps what it has compiled or loaded
+        importlib.import_module("cicatrix.diagnosis").Diagnoser(cache=Path(asked["rules"]))
     outcomes = Outcomes()
     options = ["-q", "-p", "no:cacheprovider", "-p", "xdist.plugin", "--tb=short", f"--basetemp={copy}/scratch"]
     if asked["firstOnly"]:

@@ -33,6 +33,7 @@ from cicatrix.web.app import make_app
 from cicatrix.web.callers import Callers, asking_with
 from cicatrix.web.serve import Served
 from cicatrix.web.service import Service
+from tests.ready_ledger import ready
 
 SERVICE_TOKEN = "github_pat_deskdeskdeskdesk0123456789"
 CI = ".github/workflows/ci.yml"
@@ -101,7 +102,7 @@ class Desk:
                 sleep=self.world.advance,
                 jitter=lambda: 0.5,
             ),
-            ledger=Ledger.open(str(self.folder / "ledger.db"), now=now, new_id=new_id, redact=redactor(self.secrets)),
+            ledger=Ledger.open(ready(self.folder / "ledger.db"), now=now, new_id=new_id, redact=redactor(self.secrets)),
             diagnoser=_diagnoser,
             now=now,
             sleep=self.world.advance,

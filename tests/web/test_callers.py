@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from cicatrix.core.actions import ActionType, Role
-from tests.web.desk import Desk, problem
+from tests.web.desk import REGISTRY, Desk, problem
 
 USER = "github_pat_someuser0someuser0someuser0"
 ROUTE = "/api/github/prs/1/checks/rerun"
@@ -150,3 +150,47 @@ def test_the_allowlist_says_no_before_github_is_asked(desk: Desk) -> None:
     told = problem(answer, 403, "REPO_ACCESS_DENIED")
     assert "REPO_NOT_ALLOWED" in told["detail"]
     assert desk.world.history.calls == []
+
+
+@pytest.mark.shows("AU-4", "RG-1", "AP-1")
+def test_what_is_refused_by_name_is_not_asked_of_github(desk: Desk) -> None:
+    """A key of another role, repository or action, and an action that is switched off: nothing of GitHub's is spent."""
+    desk.world.repository("acme/other")
+    desk.register(REGISTRY | {"allowedActions": [{"actionType": "rerun_failed_jobs", "enabled": False}]})
+    for_others = (
+        desk.key(Role.READER),
+        desk.key(repositories=("acme/other",)),
+        desk.key(actions=frozenset({ActionType.ADD_LABEL})),
+    )
+    before = len(desk.world.history.calls)
+    for key in for_others:
+        problem(desk.rerun(key), 403, "CALLER_NOT_AUTHORISED")
+    problem(desk.rerun(desk.key()), 403, "ACTION_NOT_ALLOWED")
+    assert len(desk.world.history.calls) == before
+
+
+@pytest.mark.shows("RG-7", "C5")
+def test_a_registry_for_a_repository_that_was_made_anew_is_for_another_one(desk: Desk) -> None:
+    """Staging lets an unregistered repository through; one with the name of a registered one is not unregistered."""
+    desk.register()
+    desk.world.repository("acme/shop").delete()
+    desk.world.repository("acme/shop")
+    desk.red()
+    told = problem(desk.rerun(desk.key()), 403, "ACTION_NOT_ALLOWED")
+    assert "another repository" in told["detail"]
+    assert desk.writes == []
+
+
+@pytest.mark.shows("AU-4", "RG-7", "PL-1", "PL-8")
+def test_a_key_of_the_former_repository_changes_and_reads_nothing(desk: Desk) -> None:
+    key = desk.key(Role.ADMIN)
+    desk.world.repository("acme/shop").delete()
+    desk.world.repository("acme/shop")
+    put = desk.ask("PUT", "/api/registry/acme/shop", key, json=REGISTRY)
+    problem(put, 403, "CALLER_NOT_AUTHORISED")
+    problem(desk.ask("GET", "/api/decisions?owner=acme&repo=shop", key), 403, "REPO_ACCESS_DENIED")
+    body = {"scope": "repository", "owner": "acme", "repo": "shop", "reason": "drill"}
+    problem(desk.ask("PUT", "/api/kill-switches", key, json=body), 404, "NOT_FOUND")
+    with desk.ctx.ledger.read() as view:
+        assert view.registries() == ()
+        assert view.kill_switches() == ()

@@ -226,3 +226,11 @@ def test_what_makes_it_useless_is_said_in_three_lines(tmp_path: Path) -> None:
     broken = tmp_path / "broken.yml"
     broken.write_text("version: [")
     assert len(refused(environ, "--port", "0", "--lawbook", str(broken))) == 3
+
+
+@pytest.mark.shows("GE-1", "AU-1")
+def test_what_must_not_start_is_told_before_a_ledger_is_opened(tmp_path: Path) -> None:
+    """The ledger could not be opened either: that it is not what is told shows the order."""
+    environ = variables(tmp_path, "http://127.0.0.1:9", CICATRIX_DATABASE_URL=str(tmp_path))
+    assert "DEPLOY_ENV" in refused(environ, "--host", "0.0.0.0", "--port", "0")[1]
+    assert "GITHUB_REPO_ALLOWLIST" in refused({**environ, "GITHUB_REPO_ALLOWLIST": "{"}, "--port", "0")[1]

@@ -150,9 +150,11 @@ PAGES: dict[Reason, Page] = {
     ),
     Reason.ACCESS_DENIED: Page(
         BLOCKED,
-        "The access policy of the service does not name this repository, or not this branch of it.",
-        "GITHUB_REPO_ALLOWLIST and the branch that the message names.",
-        "An entry of the allowlist for the repository and the branch. In a shell no allowlist is asked.",
+        "The access policy of the service does not name this repository, or not this branch of it; or whoever asked "
+        "may ask no longer: the key was revoked or has expired, the GitHub user lost the permission.",
+        "GITHUB_REPO_ALLOWLIST and the branch that the message names; `cicatrix key list`.",
+        "An entry of the allowlist for the repository and the branch (in a shell no allowlist is asked); a new request "
+        "with a credential that is good now.",
     ),
     Reason.REGISTRY_DENIED: Page(
         BLOCKED,

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from cicatrix.flows.context import Context
+from cicatrix.flows.retention import forget_what_is_old
 from cicatrix.flows.tick import tick
 from cicatrix.github import GitHubError
 from cicatrix.ledger import LedgerError
@@ -59,6 +60,7 @@ class Runner:
         self._beat = time.monotonic()
         try:
             self._wake(ctx)
+            forget_what_is_old(ctx)
         except (GitHubError, LedgerError) as trouble:
             ctx.log("tick.trouble", host=ctx.github.host.name, error=f"{type(trouble).__name__}: {trouble}")
         except Exception as fault:  # noqa: BLE001 -- a fault in one tick must not end all further ones

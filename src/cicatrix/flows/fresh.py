@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cicatrix.core.actions import PERMISSION_ROLES, ROLE_FOR_ACTION, Role
 from cicatrix.core.attempts import RunFacts
 from cicatrix.core.facts import WorkflowRun
 from cicatrix.core.policy import RerunRequest
@@ -23,7 +24,7 @@ def read_fresh(
     run: WorkflowRun | None = None,
 ) -> tuple[Reading, RunFacts]:
     """Policy, identity and fresh facts of one run."""
-    rules = read_rules(ctx, owner, repository)
+    rules = replace(read_rules(ctx, owner, repository), caller=_caller_problem(ctx, request, owner, repository))
     identity = ctx.github.identity(owner, repository)
     run = run or ctx.github.run(owner, repository, run_id)
     pull = ctx.github.pull_request(owner, repository, pull_request) if pull_request else None
@@ -44,3 +45,23 @@ def read_fresh(
         pull_request=pull,
         runs=(facts,),
     ), facts
+
+
+def _caller_problem(ctx: Context, request: RerunRequest, owner: str, repository: str) -> str:
+    """Why the GitHub user who asked may ask for this no longer, as GitHub tells it now (AU-4).
+
+    Empty where they may, and for everybody else: a key is looked up where the decision is recorded.
+    """
+    kind, _, rest = request.principal.partition(":")
+    login, _, host = rest.rpartition("@")
+    if kind != "github" or not login:
+        return ""
+    if host != ctx.github.host.name:
+        return f"{request.principal} asked at another host than {ctx.github.host.name}"
+    word = ctx.github.permission(owner, repository, login)
+    role = None if word is None else PERMISSION_ROLES.get(word)
+    needed = ROLE_FOR_ACTION.get(request.action, Role.ADMIN)
+    if role is not None and role >= needed:
+        return ""
+    told = f"the role {role.word}" if role else "no role"
+    return f"{request.principal} has {told} there now, and {request.action} asks for {needed.word}"

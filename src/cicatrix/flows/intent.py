@@ -172,7 +172,7 @@ def _record_plan(tx: Tx, turn: Turn, facts: RunFacts, plan: Plan, inputs: Inputs
             result={"decision": plan.decision, "reasons": list(plan.reasons), "jobs": len(plan.jobs)},
         )
     )
-    tx.record_inputs(decision_id, record_inputs(inputs))
+    tx.record_inputs(decision_id, record_inputs(inputs, tx.redacted))
     record_stops(tx, turn, facts, plan, inputs.usage, decision_id=decision_id, index=index)
     return Recorded(plan=plan, decision_id=decision_id, index=index)
 

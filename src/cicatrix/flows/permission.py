@@ -60,6 +60,7 @@ def permit(
         check_caller(ctx, principal, action, full_name, role)
         _check_static(ctx, named, action, full_name)
         home = ctx.github.repository(owner, repository)
+        _check_access(ctx, home.owner, home.name)  # a former name leads to what is called otherwise now
         _check_identity(ctx, principal, action, named, home)
         if action in RERUNS:
             _check_automation(ctx, principal, action, home)
@@ -106,12 +107,17 @@ def check_replay(
     repository: str,
     *,
     role: Callable[[], Role | None],
-) -> None:
-    """Whether a stored answer may be told again. It acts on nothing, so cooldowns do not hold it; rights do."""
+) -> Repository:
+    """Whether a stored answer may be told again. It acts on nothing, so cooldowns do not hold it; rights do.
+
+    Gives the repository that bears the name now: an answer about another one that had it is not to be told.
+    """
     _check_access(ctx, owner, repository)
     check_caller(ctx, principal, action, f"{owner}/{repository}", role)
-    if principal.key is not None and principal.key.repositories is not None:
-        _check_identity(ctx, principal, action, None, ctx.github.repository(owner, repository))
+    home = ctx.github.repository(owner, repository)
+    _check_access(ctx, home.owner, home.name)
+    _check_identity(ctx, principal, action, None, home)
+    return home
 
 
 def _check_access(ctx: Context, owner: str, repository: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from cicatrix.core.actions import ActionType
+from cicatrix.core.actions import ROLE_FOR_ACTION, ActionType, Role
 from cicatrix.core.attempts import RunFacts
 from cicatrix.core.automation import AutomationVerdict, decide_automation
 from cicatrix.core.facts import Repository
@@ -45,6 +45,8 @@ class Rules:
     """None where no registry was active, or its action asks for nothing."""
     registry_hash: str = ""
     """Content of the registry for which `standing` was read."""
+    caller: str = ""
+    """Why the GitHub user who asked may ask no longer; read where the engine goes on with their request (AU-4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +128,7 @@ def policy_in(
     if view is not None and home is not None and request is not None:
         asked = Asked(request=request, home=home, facts=facts, continuing=continuing or request.only_jobs is not None)
         _judge_access(making, deployment, home, facts)
+        _judge_caller(making, view, rules, asked)
         evaluation, limit, bound_by = _judge_registry(making, view, deployment, rules, asked)
         automation = _judge_automation(making, view, deployment, resolved, asked, evaluation=evaluation)
     if deployment.attempt_bound_only:
@@ -184,6 +187,39 @@ def _judge_access(making: _Making, deployment: Deployment, home: Repository, fac
         refusal = deployment.access.branch_refusal(home.owner, home.name, branch)
     if refusal is not None:
         making.deny(Reason.ACCESS_DENIED, access_denial(home.full_name, refusal.code, refusal.why))
+
+
+def _judge_caller(making: _Making, view: View, rules: Rules, asked: Asked) -> None:
+    """AU-4: whoever asked may still ask at the moment of each write, also for jobs that wait for their turn."""
+    request, home = asked.request, asked.home
+    why = rules.caller or _key_problem(view, request, home)
+    if why:
+        denial = Denial(
+            code="CALLER_NOT_AUTHORISED",
+            what=f"This caller may not do that on {home.full_name} any more.",
+            why=why,
+            next="Ask again with a credential that is good now; `cicatrix key list` shows what each key is for.",
+            details={"repository": home.full_name, "action": request.action.value},
+        )
+        making.deny(Reason.ACCESS_DENIED, denial)
+
+
+def _key_problem(view: View, request: RerunRequest, home: Repository) -> str:
+    """Why the API key that asked is good for this no more; empty when it is, and when it was no key that asked."""
+    kind, _, key_id = request.principal.partition(":")
+    if kind != "key":
+        return ""
+    found = view.key(key_id)
+    if found is None:
+        return f"the ledger knows no key {key_id}"
+    key, action = found[0], request.action
+    if problem := key.problem(view.now):
+        return problem
+    if key.role < ROLE_FOR_ACTION.get(action, Role.ADMIN) or not key.allows(action):
+        return f"{request.principal} is not for {action}"
+    if not key.covers(home.host, home.id, home.full_name):
+        return f"{request.principal} is not for {home.full_name} with the id {home.id}"
+    return ""
 
 
 def access_denial(full_name: str, code: str, why: str) -> Denial:

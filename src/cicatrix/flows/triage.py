@@ -18,7 +18,8 @@ from cicatrix.core.triage import Excerpt, Finding, StepLine, Subject, triage_rep
 from cicatrix.core.verdict import UNKNOWN, FailureClass, Verdict
 from cicatrix.diagnosis import ExcerptingDiagnoser
 from cicatrix.flows.context import Context
-from cicatrix.flows.policies import Rules, lawbook_of, read_rules
+from cicatrix.flows.denied import Denied
+from cicatrix.flows.policies import Rules, access_denial, lawbook_of, read_rules
 from cicatrix.flows.reading import ACTIONS_APP, Place, Target, newer_run, read_run, repository_of
 from cicatrix.flows.seed_000 import LONGEST_REQUEST_ID, InvalidInput
 
@@ -153,6 +154,8 @@ def _read_head(ctx: Context, target: Target) -> _Head:
     read_law, read = ctx.gather(thunks)
     rules = cast("Rules", read_law)
     pull, named = cast("tuple[PullRequest | None, WorkflowRun | None]", read)
+    if pull is not None:
+        _check_base(ctx, pull)
     if target.pull_request is not None and pull is not None and named is not None and named.head_sha != pull.head_sha:
         raise InvalidInput(
             "workflowRunId", f"run {named.id} ran {named.head_sha[:12]}, the head is {pull.head_sha[:12]}"
@@ -172,6 +175,15 @@ def _read_head(ctx: Context, target: Target) -> _Head:
     return _Head(
         sha=sha, pull=pull, named=named, repository=repository, runs=shown, checks=checks, holes=holes, rules=rules
     )
+
+
+def _check_base(ctx: Context, pull: PullRequest) -> None:
+    """AU-1: the base branch is always checked, also where logs are only read. Raises Denied."""
+    access, base = ctx.deployment.access, pull.base
+    refusal = access.branch_refusal(base.owner, base.name, pull.base_ref) if access else None
+    if refusal is not None:
+        no = access_denial(base.full_name, refusal.code, refusal.why)
+        raise Denied(no.code, no.what, no.why, no.next, details=no.details)
 
 
 def _read_runs(ctx: Context, head: _Head) -> list[RunFacts]:

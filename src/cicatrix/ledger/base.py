@@ -56,6 +56,10 @@ class Appends(Reads):
         )
         return done.rowcount == 1
 
+    def redacted(self, text: str) -> str:
+        """The text as the ledger would keep it: shapes of secrets and the configured ones masked."""
+        return self._redact(text)
+
     def _clean(self, value: Any) -> Any:
         """JSON as it may be stored for people: every text in it redacted."""
         if isinstance(value, str):

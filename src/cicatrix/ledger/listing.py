@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
@@ -93,17 +93,22 @@ def _key(column: Column[Any], value: object) -> object | None:
     if isinstance(column.type, UtcTime):
         return _moment(value) if isinstance(value, str) else None
     if isinstance(column.type, String):
-        return value if isinstance(value, str) and "\0" not in value else None
+        return value if isinstance(value, str) and _storable(value) else None
     fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
     return value if fits else None
+
+
+def _storable(text: str) -> bool:
+    """Whether a database takes it: no NUL, no half of a surrogate pair."""
+    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _moment(text: str) -> datetime | None:
     try:
         moment = utc_moment(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):  # beyond year 1 or 9999 in UTC
         return None
-    return moment if moment.tzinfo is not None else None
 
 
 _ENTRIES = _Order("entries", entries_table.c.idx)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from cicatrix.core.actions import ActionType
 from cicatrix.core.canonical import canonical_hash
 from cicatrix.flows.rerun import RequestIdReused, RequestInProgress
 from cicatrix.ledger import LedgerError
@@ -19,7 +21,7 @@ from .bodies import BATCH_LONGEST, BatchBody, BatchItem, RerunBody, parsed
 from .errors import problem_of
 from .openapi import body_of, documented
 from .problems import invalid
-from .reruns import REPLAYED, checked, decide
+from .reruns import REPLAYED, checked, decide, may_hear_again
 from .service import Caller
 from .shapes import BatchAnswer
 from .taking import ActsAtGitHub, Body, idempotency_key, no_query
@@ -51,7 +53,7 @@ def rerun_batch(caller: ActsAtGitHub, raw: Body, header: Annotated[str | None, D
         raise invalid([{"field": "requestId", "problem": problem}])
     stored = _begun(caller, asked, request_id)
     if stored is not None:
-        return answer(stored, headers=REPLAYED)
+        return answer(_again(caller, asked, stored), headers=REPLAYED)
     try:
         results = [_one(caller, asked, item, f"{request_id}:{n}") for n, item in enumerate(asked.items, 1)]
         told = {"schemaVersion": "1.0", "requestId": request_id, "results": results}
@@ -85,9 +87,24 @@ def _begun(caller: Caller, asked: BatchBody, request_id: str) -> Any:
     return json.loads(stored.response or "{}") if stored.state == "finished" else None
 
 
+def _again(caller: Caller, asked: BatchBody, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The stored answer, without what this caller may not hear any more: rights hold for each item as for a request."""
+    action = ActionType.RERUN_CHECKS if asked.mode == "ALL_JOBS" else ActionType.RERUN_FAILED_JOBS
+    results = []
+    for item, told in zip(asked.items, stored["results"], strict=True):
+        heard = told.get("result") or told.get("problem", {}).get("details", {}).get("result")
+        try:
+            if heard is not None:
+                may_hear_again(caller, action, item.owner, item.repo, heard)
+            results.append(told)
+        except Exception as error:  # noqa: BLE001 -- as in the first try: one item's fault must not hide the others
+            results.append(_place(item) | _failed(caller, error))
+    return {**stored, "results": results}
+
+
 def _one(caller: Caller, asked: BatchBody, item: BatchItem, request_id: str) -> dict[str, Any]:
     """One item's place in the answer; what goes wrong for it is told there."""
-    told: dict[str, Any] = {"owner": item.owner, "repo": item.repo, "prNumber": item.pr_number}
+    told = _place(item)
     single = RerunBody.model_construct(
         owner=item.owner,
         repo=item.repo,
@@ -102,11 +119,19 @@ def _one(caller: Caller, asked: BatchBody, item: BatchItem, request_id: str) -> 
         result = decide(caller, single, item.pr_number, request_id)
         told |= {"status": 200, "result": clean(checked(result, caller.ctx.now()))}
     except Exception as error:  # noqa: BLE001 -- one item's fault must not hide what became of the others
-        problem = problem_of(error, caller.ctx.now())
-        if problem.code == "INTERNAL_ERROR":
-            caller.ctx.log("batch.fault", requestId=caller.request_id, error=f"{type(error).__name__}: {error}")
-        told |= {"status": problem.status, "problem": clean(problem.document(caller.request_id))}
+        told |= _failed(caller, error)
     return told
+
+
+def _place(item: BatchItem) -> dict[str, Any]:
+    return {"owner": item.owner, "repo": item.repo, "prNumber": item.pr_number}
+
+
+def _failed(caller: Caller, error: Exception) -> dict[str, Any]:
+    problem = problem_of(error, caller.ctx.now())
+    if problem.code == "INTERNAL_ERROR":
+        caller.ctx.log("batch.fault", requestId=caller.request_id, error=f"{type(error).__name__}: {error}")
+    return {"status": problem.status, "problem": caller.service.clean(problem.document(caller.request_id))}
 
 
 def _distinct(asked: BatchBody) -> None:

@@ -117,7 +117,7 @@ def list_decisions(request: Request, caller: Reading, asked: Annotated[AskedDeci
             )
         except BadCursor:
             raise bad_cursor() from None
-    return page(request, list(found.items), found.next_cursor)
+    return page(request, caller.service.clean(list(found.items)), found.next_cursor)
 
 
 @router.get(
@@ -134,7 +134,7 @@ def get_decision(request: Request, caller: Reading, id: PathId) -> Response:  # 
         caller, str(found.get("host")), str(found.get("repositoryId")), str(found.get("repository"))
     ):
         raise nothing_here("decision")
-    return readable(request, found)
+    return readable(request, caller.service.clean(found))
 
 
 @router.get(
@@ -161,7 +161,7 @@ def list_operations(request: Request, caller: Reading, asked: Annotated[AskedOpe
         except BadCursor:
             raise bad_cursor() from None
     items = listed([shapes.OperationShape.model_validate(item) for item in found.items])
-    return page(request, items, found.next_cursor)
+    return page(request, caller.service.clean(items), found.next_cursor)
 
 
 @router.get(
@@ -176,7 +176,7 @@ def get_operation(request: Request, caller: Reading, id: PathId) -> Response:  #
         found = view.operation(id)
     if found is None or not may_read(caller, found.host, found.repository_id, f"{found.owner}/{found.repository}"):
         raise nothing_here("operation")
-    return readable(request, listed([shapes.OperationShape.model_validate(found)])[0])
+    return readable(request, caller.service.clean(listed([shapes.OperationShape.model_validate(found)])[0]))
 
 
 @router.get(
@@ -201,7 +201,8 @@ def list_cases(request: Request, caller: Reading, asked: Annotated[AskedCases, Q
             )
         except BadCursor:
             raise bad_cursor() from None
-    return page(request, listed([shapes.CaseShape.model_validate(item) for item in found.items]), found.next_cursor)
+    items = listed([shapes.CaseShape.model_validate(item) for item in found.items])
+    return page(request, caller.service.clean(items), found.next_cursor)
 
 
 @router.get(
@@ -216,7 +217,7 @@ def get_case(request: Request, caller: Reading, id: PathId) -> Response:  # noqa
         found = view.case(id)
     if found is None or not may_read(caller, found.host, found.repository_id, f"{found.owner}/{found.repository}"):
         raise nothing_here("case")
-    return readable(request, listed([shapes.CaseShape.model_validate(found)])[0])
+    return readable(request, caller.service.clean(listed([shapes.CaseShape.model_validate(found)])[0]))
 
 
 @router.get(
@@ -244,7 +245,7 @@ def list_attempts(request: Request, caller: Reading, asked: Annotated[AskedAttem
         except BadCursor:
             raise bad_cursor() from None
     items = listed([shapes.Attempt.model_validate(_flat(item)) for item in found.items])
-    return page(request, items, found.next_cursor)
+    return page(request, caller.service.clean(items), found.next_cursor)
 
 
 @router.get(
@@ -271,7 +272,7 @@ def list_audit(request: Request, caller: Reading, asked: Annotated[AskedAudit, Q
         except BadCursor:
             raise bad_cursor() from None
     items = listed([shapes.Audit.model_validate(_flat(item)) for item in found.items])
-    return page(request, items, found.next_cursor)
+    return page(request, caller.service.clean(items), found.next_cursor)
 
 
 def _flat(stored: StoredAttempt | StoredAudit) -> dict[str, Any]:

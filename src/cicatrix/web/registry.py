@@ -12,8 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cicatrix.core.actions import Role
+from cicatrix.core.facts import Repository
 from cicatrix.core.registry import ActiveRegistry, Registry, validate
-from cicatrix.flows.policies import Rules, lawbook_of, read_rules
+from cicatrix.flows.permission import denied
+from cicatrix.flows.policies import Rules, access_denial, lawbook_of, read_rules
 from cicatrix.flows.registering import NotApplied, Plan, apply, read_plans
 from cicatrix.ledger import LedgerError, LedgerUnavailable
 
@@ -23,7 +25,7 @@ from .bodies import OWNER, REPO, tree_of
 from .openapi import REF, documented, unchanged
 from .problems import Problem, invalid
 from .reads import LIST, ONE, Absent
-from .rights import needs, nothing_here, readable_id, visible
+from .rights import needs, nothing_here, readable_id, sees_everything, visible
 from .service import Caller
 from .taking import AdminBody, AsksGitHub, PathOwner, PathRepo, Reading, Writing, no_query, query_once
 
@@ -113,7 +115,9 @@ def put_registry(
     except LedgerUnavailable:
         raise
     except LedgerError as no:
-        raise Problem("REGISTRY_CONFLICT", f"{no.what} {no.why}", no.next) from None
+        # the reason may name a repository that is nothing to this caller
+        why = no.why if sees_everything(caller) else f"registryId is `{registry.registry_id}`."
+        raise Problem("REGISTRY_CONFLICT", f"{no.what} {why}", no.next) from None
     return answer(_applied(plan, index, dry_run=dry_run))
 
 
@@ -184,6 +188,7 @@ def get_lawbook(request: Request, caller: AsksGitHub, asked: Annotated[AskedRegi
     ctx, home, rules = caller.ctx, None, Rules()
     if asked.owner is not None and asked.repo is not None:
         home = ctx.github.repository(asked.owner, asked.repo)
+        _allowed(caller, home)
         rules = read_rules(ctx, asked.owner, asked.repo)
     with ctx.ledger.read() as view:
         resolved, problems = lawbook_of(view, ctx.deployment, rules, home)
@@ -199,3 +204,11 @@ def get_lawbook(request: Request, caller: AsksGitHub, asked: Annotated[AskedRegi
         "problems": list(problems),
     }
     return readable(request, caller.service.clean(told))
+
+
+def _allowed(caller: Caller, home: Repository) -> None:
+    """A repository that the allowlist does not name is not read either (AU-1)."""
+    access = caller.ctx.deployment.access
+    refusal = access.refusal(home.owner, home.name) if access else None
+    if refusal is not None:
+        raise denied(access_denial(home.full_name, refusal.code, refusal.why))

@@ -10,11 +10,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from cicatrix.core.actions import ActionType
 from cicatrix.core.policy import Mode, RerunRequest
 from cicatrix.flows.denied import Denied
 from cicatrix.flows.permission import check_replay
 from cicatrix.flows.reading import Target
-from cicatrix.flows.rerun import Result, request_hash
+from cicatrix.flows.rerun import RequestIdReused, Result, request_hash
 from cicatrix.flows.rerun import rerun_failed_jobs as rerun_flow
 
 from .answering import answer
@@ -86,9 +87,23 @@ def _stored(caller: Caller, target: Target, request: RerunRequest) -> Result | N
         known = view.request(request.request_id)
     if known is None or known.response is None or known.request_hash != request_hash(target, request):
         return None
-    owner, repo = target.owner, target.repository
-    check_replay(caller.ctx, caller.principal, request.action, owner, repo, role=lambda: caller.role(owner, repo))
-    return Result(answer=json.loads(known.response), replayed=True)
+    answer = json.loads(known.response)
+    may_hear_again(caller, request.action, target.owner, target.repository, answer)
+    return Result(answer=answer, replayed=True)
+
+
+def may_hear_again(caller: Caller, action: ActionType, owner: str, repo: str, told: Mapping[str, Any]) -> None:
+    """Whether a stored answer may be told to this caller now.
+
+    Raises Denied for a caller without the rights, RequestIdReused when the answer is about another repository that had
+    this name (RG-7), and GitHubError.
+    """
+    home = check_replay(caller.ctx, caller.principal, action, owner, repo, role=lambda: caller.role(owner, repo))
+    ids = {str(part["decisionId"]) for part in (told, *told.get("jobs", ())) if part.get("decisionId")}
+    with caller.ctx.ledger.read() as view:
+        decisions = [found for decision_id in sorted(ids) if (found := view.decision(decision_id)) is not None]
+    if any((found.get("host"), found.get("repositoryId")) != (home.host, home.id) for found in decisions):
+        raise RequestIdReused(str(told.get("requestId", "")))
 
 
 def checked(found: Result, now: datetime) -> dict[str, Any]:

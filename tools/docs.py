@@ -84,7 +84,7 @@ NOT_YET = frozenset(
 )
 """Keys of the lawbook that nothing reads yet. A house test holds this list to what the code reads."""
 
-LATER_REASONS = frozenset({Reason.APPROVAL_REQUIRED, Reason.NO_RUNNER_FOR_LABELS, Reason.OUTAGE_HOLD})
+LATER_REASONS = frozenset({Reason.NO_RUNNER_FOR_LABELS, Reason.OUTAGE_HOLD})
 """Codes that no decision bears yet. A house test holds this set to what the plan says."""
 
 EXIT_CODES: Mapping[Code, str] = {

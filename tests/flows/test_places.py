@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -58,6 +59,20 @@ def allowing(**entry: Any) -> AccessPolicy:
     return found
 
 
+def at_the_last_read(stage: Stage, change: Callable[[], None]) -> None:
+    """Everything was read and looks right; the head of pull request 1 is read once more, then the decision is made."""
+    reads: list[str] = []
+
+    def before(_method: str, path: str) -> None:
+        if path.endswith("/pulls/1"):
+            reads.append(path)
+            if len(reads) == 2:
+                stage.before = None
+                change()
+
+    stage.before = before
+
+
 @pytest.mark.shows("AU-1", "C5")
 @pytest.mark.parametrize(
     ("entry", "code"),
@@ -86,19 +101,16 @@ def test_a_stranger_s_branch_name_does_not_open_the_allowlist(stage: Stage) -> N
 @pytest.mark.parametrize("what", ["registry", "lawbook"])
 def test_what_changed_while_facts_were_read_counts(stage: Stage, what: str) -> None:
     stage.red([RED_AGAIN])
-    read: list[str] = []
 
-    def change(_method: str, path: str) -> None:
-        if path.endswith("/jobs") and not read:
-            read.append(path)
-            if what == "registry":
-                register(stage, enabled=False)
-            else:
-                stored_lawbook(stage, "version: v.1\nmode: 'off'\n")
+    def change() -> None:
+        if what == "registry":
+            register(stage, enabled=False)
+        else:
+            stored_lawbook(stage, "version: v.1\nmode: 'off'\n")
 
-    stage.before = change
+    at_the_last_read(stage, change)
     answer = stage.ask()
-    assert read, "the change came while facts were read"
+    assert stage.before is None, "the change came while facts were read"
     assert codes(answer) == {"unit": "BLOCKED registry_denied" if what == "registry" else "BLOCKED lawbook_block"}
     assert stage.posts == []
 
@@ -120,15 +132,14 @@ def test_a_key_that_ended_while_facts_were_read_writes_nothing(stage: Stage, how
     with stage.ctx.ledger.write("key") as tx:
         tx.create_key(key, hash_secret("s" * 43))
 
-    def end(_method: str, path: str) -> None:
-        if path.endswith("/jobs"):
-            if how == "expired":
-                stage.world.advance(3600)
-                return
-            with stage.ctx.ledger.write("key") as tx:
-                tx.revoke_key(key.id, "left", "cli:ada")
+    def end() -> None:
+        if how == "expired":
+            stage.world.advance(3600)
+            return
+        with stage.ctx.ledger.write("key") as tx:
+            tx.revoke_key(key.id, "left", "cli:ada")
 
-    stage.before = end
+    at_the_last_read(stage, end)
     assert codes(stage.ask(principal="key:aaaaaaaa")) == {"unit": "BLOCKED access_denied"}
     assert stage.posts == []
 
@@ -140,12 +151,7 @@ def test_two_requests_at_once_do_not_share_the_one_run_of_a_window(stage: Stage)
     stage.red([RED_AGAIN], number=2)
     other: list[dict[str, Any]] = []
 
-    def meanwhile(_method: str, path: str) -> None:
-        if path.endswith("/jobs") and not other:
-            stage.before = None
-            other.append(stage.ask(2))
-
-    stage.before = meanwhile
+    at_the_last_read(stage, lambda: other.append(stage.ask(2)))
     first = stage.ask(1)
     assert codes(other[0]) == {"unit": "RERUN infra_transient"}
     assert codes(first) == {"unit": "BLOCKED cooldown_active"}

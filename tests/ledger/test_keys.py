@@ -101,3 +101,27 @@ def test_the_row_bears_the_moment_of_its_entry(ledger: Ledger, clock: Clock) -> 
         tx.create_key(key(created_at=START - timedelta(days=1)), HASH)
     with ledger.read() as view:
         assert view.keys()[0].created_at == clock.now
+
+
+@pytest.mark.shows("AU-4", "GE-4")
+@pytest.mark.parametrize(
+    "by_hand", ["UPDATE api_keys SET revoked_at = NULL", "UPDATE api_keys SET secret_hash = 'f00', revoked_at = NULL"]
+)
+def test_a_revoked_key_does_not_come_back_by_hand(ledger: Ledger, path: Path, by_hand: str) -> None:
+    with ledger.write("key") as tx:
+        tx.create_key(key(), HASH)
+        tx.revoke_key("k1", "left the team", "cli:me@local")
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute(by_hand)
+    with ledger.read() as view, pytest.raises(LedgerError, match="does not vouch"):
+        view.key("k1")
+
+
+@pytest.mark.shows("AU-4", "GE-4")
+def test_a_secret_that_was_swapped_by_hand_opens_nothing(ledger: Ledger, path: Path) -> None:
+    with ledger.write("key") as tx:
+        tx.create_key(key(), HASH)
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("UPDATE api_keys SET secret_hash = 'f00'")
+    with ledger.read() as view, pytest.raises(LedgerError, match="does not vouch"):
+        view.key("k1")

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import Phase, settings
 
 NEEDS_NO_RULES = ("tests/core/", "tests/ledger/", "tests/deployment/")
-LONGEST = 120.0
+LONGEST = 600.0
 """Seconds of one run. One that takes longer is ended, and has no report."""
 HEAVY = (
     *("alembic.config", "cryptography.hazmat.primitives.asymmetric.rsa", "fastapi", "httpx", "hyperscan"),

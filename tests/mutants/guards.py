@@ -209,7 +209,13 @@ MUTANTS = (
     Mutant(
         "an invalid lawbook is ignored",
         4,
-        (Change("flows/policies.py", "for problem in (*deployment.base_problems, *problems)", "for problem in ()"),),
+        (
+            Change(
+                "flows/policies.py",
+                "[(Reason.LAWBOOK_BLOCK, problem) for problem in problems]",
+                "[(Reason.LAWBOOK_BLOCK, problem) for problem in ()]",
+            ),
+        ),
         hint=19,
     ),
     Mutant(
@@ -221,10 +227,7 @@ MUTANTS = (
     Mutant(
         "the kill switch is ignored",
         4,
-        (
-            Change("flows/policies.py", "switch = deployment.kill_switch()", "switch = None"),
-            Change("flows/intent.py", "switch = ctx.deployment.kill_switch()", "switch = None"),
-        ),
+        (Change("flows/policies.py", "if switch := deployment.kill_switch():", "if switch := None:"),),
         hint=7,
     ),
     Mutant(

@@ -165,12 +165,21 @@ CALLERS = (
         "    home = check_replay(",
         "    home = (lambda ctx, *_, **__: ctx.github.repository(owner, repo))(",
     ),
-    guard(
+    Guard(
         "a stored answer is told although the allowlist says no now",
-        "web/test_replayed.py::test_a_stored_answer_is_not_told_once_the_allowlist_says_no",
-        "flows/permission.py",
-        "    _check_access(ctx, owner, repository)\n    check_caller",
-        "    check_caller",
+        (
+            Change(
+                "flows/permission.py",
+                "    _check_access(ctx, owner, repository)\n    check_caller",
+                "    check_caller",
+            ),
+            Change(
+                "flows/permission.py",
+                "    _check_access(ctx, home.owner, home.name)\n    _check_identity(ctx, principal, action, None,",
+                "    _check_identity(ctx, principal, action, None,",
+            ),
+        ),
+        "tests/web/test_replayed.py::test_a_stored_answer_is_not_told_once_the_allowlist_says_no",
     ),
     guard(
         "a stored answer is told to a key of the repository's predecessor",

@@ -123,7 +123,7 @@ def test_somebody_elses_request_id_gives_nothing_that_ones_own_request_would_not
     tenant = desk.key(repositories=("acme/other",))
     problem(desk.rerun(tenant, requestId="k"), 403, "CALLER_NOT_AUTHORISED")
     problem(desk.rerun(desk.key(Role.READER), requestId="k"), 403, "CALLER_NOT_AUTHORISED")
-    problem(desk.rerun(tenant, requestId="k", owner="acme", repo="other"), 404, "NOT_FOUND")
+    problem(desk.rerun(tenant, requestId="k", owner="acme", repo="other"), 422, "IDEMPOTENCY_KEY_REUSED")
     for path in ("decisions", "operations", "attempts", "audit"):
         assert desk.ask("GET", f"/api/{path}?requestId=k", tenant).json()["items"] == []
     assert len(desk.writes) == 1

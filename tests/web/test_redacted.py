@@ -13,7 +13,7 @@ KNOWN = "correct-horse-battery-staple"
 """Nothing in its shape tells that it is a secret: only the settings know."""
 
 
-@pytest.mark.shows("PG-4", "GE-6")
+@pytest.mark.shows("PG-4", "TR-2")
 def test_a_known_secret_in_foreign_text_leaves_in_no_answer(tmp_path: Path) -> None:
     with desk_at(tmp_path, secrets=(KNOWN,)) as desk:
         desk.red(job=f"test {KNOWN}", log=f"{RESET}\nfailed with {KNOWN}")

@@ -11,6 +11,7 @@ from cicatrix.core.policy import RerunRequest
 from cicatrix.flows.context import Context
 from cicatrix.flows.policies import read_rules
 from cicatrix.flows.reading import Reading, Target, newer_run, policy_now, read_run, repository_of, with_standing
+from cicatrix.github import Refused
 
 
 def read_fresh(
@@ -58,7 +59,12 @@ def _caller_problem(ctx: Context, request: RerunRequest, owner: str, repository:
         return ""
     if host != ctx.github.host.name:
         return f"{request.principal} asked at another host than {ctx.github.host.name}"
-    word = ctx.github.permission(owner, repository, login)
+    try:
+        word = ctx.github.permission(owner, repository, login)
+    except Refused as no:
+        if no.status == 401:  # Unauthorized: our own credential, and nothing can be told about anybody
+            raise
+        return f"GitHub does not tell the permission of {request.principal}: {no.why}"
     role = None if word is None else PERMISSION_ROLES.get(word)
     needed = ROLE_FOR_ACTION.get(request.action, Role.ADMIN)
     if role is not None and role >= needed:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from cicatrix.core.actions import PERFORMED, ROLE_FOR_ACTION, ActionType, Role
 from cicatrix.core.facts import Repository
-from cicatrix.core.policy import Denial, Environment, Mode, RerunRequest
+from cicatrix.core.policy import Denial, Environment, Mode, Policy, RerunRequest
 from cicatrix.core.principal import Principal
 from cicatrix.core.records import RegistryAuditRow
 from cicatrix.core.registry import ActiveRegistry, Evaluation, evaluate
@@ -29,6 +29,7 @@ from cicatrix.flows.policies import (
     registry_denial,
     standing_now,
 )
+from cicatrix.flows.policy_rows import record_automation
 from cicatrix.ledger import Tx
 
 STATIC = frozenset({"other_repository", "not_performed", "absent", "disabled"})
@@ -179,11 +180,15 @@ def _check_identity(
 
 
 def _evaluation(ctx: Context, named: ActiveRegistry, action: ActionType, home: Repository) -> Evaluation:
-    mode = Mode.ALL_JOBS if action is ActionType.RERUN_CHECKS else Mode.FAILED_ONLY
-    request = RerunRequest(request_id="permit", principal="permit", mode=mode)
+    request = RerunRequest(request_id="permit", principal="permit", mode=mode_of(action))
     with ctx.ledger.read() as view:
         now = standing_now(view, ctx.deployment, Rules(), Asked(request=request, home=home))
     return evaluate(named, action, now)
+
+
+def mode_of(action: ActionType) -> Mode:
+    """The mode of a rerun that asks for this action."""
+    return Mode.ALL_JOBS if action is ActionType.RERUN_CHECKS else Mode.FAILED_ONLY
 
 
 def _as_registered(named: ActiveRegistry) -> Repository:
@@ -195,15 +200,29 @@ def _as_registered(named: ActiveRegistry) -> Repository:
 def _check_automation(ctx: Context, principal: Principal, action: ActionType, home: Repository) -> None:
     """The lawbook's automation policy. Approvals need the pull request, and are asked where the decision is made."""
     rules = read_rules(ctx, home.owner, home.name)
-    mode = Mode.ALL_JOBS if action is ActionType.RERUN_CHECKS else Mode.FAILED_ONLY
-    request = RerunRequest(request_id="permit", principal=principal.name, mode=mode)
+    request = RerunRequest(request_id="permit", principal=principal.name, mode=mode_of(action))
     with ctx.ledger.read() as view:
         policy = policy_in(view, ctx.deployment, rules, request, home=home)
     verdict = policy.automation
     if verdict is None or verdict.allow or verdict.code == "approval":
         return
     origin = policy.resolved.origins.get("automation", "the lawbook")
-    raise denied(automation_denial(home.full_name, verdict, origin))
+    raise _ByAutomation(automation_denial(home.full_name, verdict, origin), policy, home)
+
+
+class _ByAutomation(Denied):  # a refusal whose policy is recorded beside it
+    """The lawbook's automation policy said no."""
+
+    def __init__(self, denial: Denial, policy: Policy, home: Repository) -> None:
+        super().__init__(
+            denial.code,
+            denial.what,
+            denial.why,
+            denial.next,
+            details=denial.details,
+            next_allowed_at=denial.next_allowed_at,
+        )
+        self.policy, self.home = policy, home
 
 
 def denied(denial: Denial) -> Denied:
@@ -250,6 +269,9 @@ def _record(
     """An authenticated caller's refusal is on the record: who, what, where, and which guardrail."""
     with ctx.ledger.write("denied") as tx:
         index = tx.append("request.denied", _entry(ctx, tx, no, principal, action, full_name=full_name))
+        if isinstance(no, _ByAutomation):
+            request = RerunRequest(request_id="", principal=principal.name, mode=mode_of(action))
+            record_automation(tx, request, no.policy, no.home, index=index)
         validation = no.details.get("validation")
         if isinstance(validation, Mapping) and named is not None:
             tx.record_registry_audit(

@@ -149,12 +149,6 @@ def policy_in(
     )
 
 
-def with_kill_switch(deployment: Deployment, policy: Policy) -> Policy:
-    """The policy with variable and file of the kill switch asked at this moment."""
-    switch = deployment.kill_switch()
-    return replace(policy, stops=((Reason.KILL_SWITCH, switch), *policy.stops)) if switch else policy
-
-
 def _judge_lawbook(
     making: _Making, deployment: Deployment, rules: Rules, resolved: Resolved, problems: tuple[str, ...]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from cicatrix.core.attempts import RunFacts
+from cicatrix.core.facts import Repository
 from cicatrix.core.operations import Usage
 from cicatrix.core.plan import Plan
 from cicatrix.core.policy import Policy, RerunRequest
@@ -52,31 +53,55 @@ def record_policy(tx: Tx, turn: Asking, facts: RunFacts, *, index: int, operatio
                 ledger_index=index,
             )
         )
-    if (verdict := policy.automation) is not None:
-        tx.record_automation(
-            AutomationRow(
-                request_id=request.request_id,
-                action_type=request.action.value,
-                environment=policy.environment.value,
-                allowed=verdict.allow and not verdict.denied_but_permissive,
-                reason=verdict.reason,
-                next_allowed_at=verdict.next_allowed_at,
-                requires_approval=verdict.requires_approval,
-                idempotency_key=verdict.idempotency_key or None,
-                idempotency_key_hash=verdict.idempotency_key_hash or None,
-                policy_name=verdict.policy_name or None,
-                lawbook_version=policy.resolved.lawbook.version,
-                lawbook_hash=policy.resolved.hash,
-                resource_owner=home.owner,
-                resource_repo=home.name,
-                resource_number=facts.pull_request_number or None,
-                host=home.host,
-                repository_id=home.id,
-                principal=request.principal,
-                operation_id=operation_id,
-                ledger_index=index,
-            )
+    record_automation(
+        tx,
+        request,
+        policy,
+        home,
+        index=index,
+        operation_id=operation_id,
+        pull_request=facts.pull_request_number or None,
+    )
+
+
+def record_automation(
+    tx: Tx,
+    request: RerunRequest,
+    policy: Policy,
+    home: Repository,
+    *,
+    index: int,
+    operation_id: str | None = None,
+    pull_request: int | None = None,
+) -> None:
+    """The automation policy's answer, if the lawbook has one; before any pull request is known too."""
+    verdict = policy.automation
+    if verdict is None:
+        return
+    tx.record_automation(
+        AutomationRow(
+            request_id=request.request_id,
+            action_type=request.action.value,
+            environment=policy.environment.value,
+            allowed=verdict.allow and not verdict.denied_but_permissive,
+            reason=verdict.reason,
+            next_allowed_at=verdict.next_allowed_at,
+            requires_approval=verdict.requires_approval,
+            idempotency_key=verdict.idempotency_key or None,
+            idempotency_key_hash=verdict.idempotency_key_hash or None,
+            policy_name=verdict.policy_name or None,
+            lawbook_version=policy.resolved.lawbook.version,
+            lawbook_hash=policy.resolved.hash,
+            resource_owner=home.owner,
+            resource_repo=home.name,
+            resource_number=pull_request,
+            host=home.host,
+            repository_id=home.id,
+            principal=request.principal,
+            operation_id=operation_id,
+            ledger_index=index,
         )
+    )
 
 
 def record_stops(

@@ -7,6 +7,7 @@ need for a slow hash, which would only let callers tire the server out.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Row, bindparam, insert, select, update
@@ -18,6 +19,7 @@ from . import vouched
 from .base import Appends, Reads
 from .errors import LedgerError
 from .policy_tables import api_keys
+from .tables import entries
 from .types import utc_text
 
 _C = api_keys.c
@@ -26,17 +28,27 @@ _C = api_keys.c
 _BY_ID = select(api_keys).where(_C.id == bindparam("key_id"))
 
 
+_REVOKED = select(entries.c.idx).where(
+    entries.c.kind == "key.revoked", entries.c.entry.contains(bindparam("told"), autoescape=False)
+)
+"""The entry that ended a key: entries are canonical JSON, so its id stands in one way only."""
+
+
 class KeyReads(Reads):
     def key(self, key_id: str) -> tuple[ApiKey, str] | None:
         """A key, revoked and expired ones too, and the SHA-256 of its secret in hex.
 
-        Raises `LedgerError` when the row's rights are not those of the entry that made it.
+        Raises `LedgerError` when the row is not what the log says: other rights, another secret, or good although an
+        entry revoked it.
         """
         row = self._connection.execute(_BY_ID, {"key_id": key_id}).first()
         if row is None:
             return None
         key = _key(row)
-        vouched.by_entry(self._connection, row.ledger_index, "key.created", _rights(key), f"the key {key.id}")
+        told = {**_rights(key), "secretDigest": _digest(row.secret_hash)}
+        vouched.by_entry(self._connection, row.ledger_index, "key.created", told, f"the key {key.id}")
+        if key.revoked_at is None and self._connection.execute(_REVOKED, {"told": f'"keyId":"{key.id}"'}).first():
+            raise vouched.not_vouched(f"the key {key.id}", "its row says that it is good, and an entry revoked it")
         return key, row.secret_hash
 
     def keys(self) -> tuple[ApiKey, ...]:
@@ -49,7 +61,8 @@ class KeyWrites(Appends, KeyReads):
     def create_key(self, key: ApiKey, secret_hash: str) -> int:
         """Store a key with the SHA-256 of its secret (hex), with entry `key.created`; its index.
 
-        The entry holds the key's rights and expiry, never the hash. `created_at` of the row is this transaction's
+        The entry holds the key's rights and expiry, never the hash (a hash of it instead, so that it cannot be swapped
+        unseen). `created_at` of the row is this transaction's
         moment. Raises `LedgerError` when the id is taken.
         """
         if self._connection.execute(_BY_ID, {"key_id": key.id}).first() is not None:
@@ -63,6 +76,7 @@ class KeyWrites(Appends, KeyReads):
             "key.created",
             {
                 **_rights(key),
+                "secretDigest": _digest(secret_hash),
                 "names": names,
                 "label": self.text(key.label),
                 "principal": self.text(key.created_by),
@@ -96,6 +110,11 @@ class KeyWrites(Appends, KeyReads):
             update(api_keys).where(_C.id == key_id).values(revoked_at=self.now, revoked_by=principal)
         )
         return index
+
+
+def _digest(secret_hash: str) -> str:
+    """What an entry may hold of a secret's hash: it shows a swap and opens nothing."""
+    return sha256(secret_hash.encode()).hexdigest()
 
 
 def _rights(key: ApiKey) -> Mapping[str, object]:

@@ -128,7 +128,7 @@ def _second_person(caller: Caller, tx: Tx, scope: _Scope) -> None:
         return
     known = {(switch.scope, switch.host, switch.target): switch for switch in tx.kill_switches()}
     switch = known.get((scope.kind, scope.host, scope.target))
-    if switch is not None and switch.set_by == caller.principal.name:
+    if switch is not None and switch.set_by.lower() == caller.principal.name.lower():  # a login has no case
         raise Problem(
             "SECOND_PERSON_REQUIRED",
             f"{switch.set_by} set this kill switch, and in production a second person lifts it.",

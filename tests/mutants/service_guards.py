@@ -821,8 +821,8 @@ RECORD = (
         "an automation verdict leaves no row",
         "flows/test_places.py::test_every_decision_leaves_its_rows",
         "flows/policy_rows.py",
-        "    if (verdict := policy.automation) is not None:",
-        "    if False:",
+        "    verdict = policy.automation\n",
+        "    verdict = None\n",
     ),
     guard(
         "stop decisions leave no rows",

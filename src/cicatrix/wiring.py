@@ -7,11 +7,12 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -101,7 +102,14 @@ def build(
     """
     with ExitStack() as stack:
         ledger = stack.enter_context(
-            open_ledger_only(settings, read_only=read_only, now=now, new_id=new_id, boundary=boundary)
+            open_ledger_only(
+                settings,
+                read_only=read_only,
+                now=now,
+                new_id=new_id,
+                boundary=boundary,
+                stamp={"accessHash": access_policy(settings)[0].hash} if service else {},
+            )
         )
         github = stack.enter_context(
             client(
@@ -137,6 +145,7 @@ def open_ledger_only(
     now: Callable[[], datetime] = now,
     new_id: Callable[[], str] = new_id,
     boundary: Callable[[str], None] = lambda _name: None,
+    stamp: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Ledger]:
     """The ledger by itself. `read_only` needs no right to write; without `must_exist` a missing ledger is an empty one.
 
@@ -160,6 +169,7 @@ def open_ledger_only(
             boundary=boundary,
             read_only=read_only,
             redact=redactor(settings.secrets),
+            stamp=stamp,
         )
         stack.callback(ledger.close)
         yield ledger
@@ -429,7 +439,7 @@ def stderr_log(redact: Callable[[str], str]) -> Log:
         return {key: _redacted(value, redact) for key, value in event.items()}
 
     logger = structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
+        structlog.WriteLogger(sys.stderr),
         processors=[
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             cleaned,  # type: ignore[list-item]  # a processor over our own dict of plain values

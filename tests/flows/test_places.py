@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from cicatrix.core.lawbook import resolve
 from cicatrix.core.principal import ApiKey, Principal
 from cicatrix.flows.denied import Denied
 from cicatrix.flows.permission import permit
+from cicatrix.ledger import Ledger
 from cicatrix.simulator import JobSpec
-from tests.stage import CI, Stage, always_lost, codes, lawbook
+from tests.stage import CI, START, Stage, always_lost, codes, lawbook
 from tests.web.desk import REGISTRY, registry_of
 
 CALM = "version: t.1\nattempts: {perJob: 5}\nstopRules: {cooldownMinutes: 0, noSignalChangeThreshold: 5}\n"
@@ -205,3 +207,15 @@ def test_every_decision_leaves_its_rows(stage: Stage) -> None:
             assert (executed.row.allowed, executed.row.principal) == (allowed, "cli:ada")
             (stopped,) = view.stop_decisions(request_id=request)
             assert (stopped.row.job_name, stopped.row.decision) == ("unit", "CONTINUE" if allowed else "HOLD")
+
+
+@pytest.mark.shows("AU-2", "RG-1")
+def test_every_entry_of_a_service_bears_the_hash_of_its_access_policy(tmp_path: Path) -> None:
+    """Decision, intent, outcome, refusal and evaluation alike: wiring stamps what the service's ledger appends."""
+    path = tmp_path / "ledger.db"
+    ledger = Ledger.open(str(path), now=lambda: START, new_id=lambda: "salt", stamp={"accessHash": "a" * 64})
+    with ledger.write("any") as tx:
+        tx.append("one.kind", {"x": "1"})
+        tx.append("another.kind", {})
+    with ledger.read() as view:
+        assert [entry.data["accessHash"] for entry in view.entries()] == ["a" * 64] * 2

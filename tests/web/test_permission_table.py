@@ -135,6 +135,8 @@ def expected(cell: Cell) -> Said:
         return Said("P4", 403, "REPO_ACCESS_DENIED")
     if has < NEEDS[cell.action] or cell.caller in {"key elsewhere", "key other action"}:
         return Said("P5", 403, "CALLER_NOT_AUTHORISED")
+    if cell.registry == "none" and cell.action is C:  # AP-6
+        return Said("P6", 403, "ACTION_NOT_ALLOWED")
     lax = cell.registry == "absent, failClosed false" and not prod
     if cell.registry in {"disabled", "absent"} or (cell.registry == "absent, failClosed false" and prod):
         return Said("P6", 403, "ACTION_NOT_ALLOWED")
@@ -379,8 +381,8 @@ def _expected_permission(caller: str, action: ActionType, environment: Environme
         return "CALLER_NOT_AUTHORISED"
     if action not in NEEDS:
         return "ACTION_NOT_ALLOWED"
-    if registry == "none" and action not in {R, C, A.COLLECT_SUMMARY}:
-        return "ACTION_NOT_ALLOWED"  # staging without a registry: reruns and reads only
+    if registry == "none" and action not in {R, A.COLLECT_SUMMARY}:
+        return "ACTION_NOT_ALLOWED"  # staging without a registry: reruns of failed jobs, and reads
     if caller == "key of the former repository":
         return "CALLER_NOT_AUTHORISED"
     return "permitted"

@@ -14,9 +14,11 @@ from pathlib import Path
 from types import FrameType
 
 from cicatrix import wiring
+from cicatrix.core.lawbook import pin_problem
 from cicatrix.core.policy import Environment
 from cicatrix.engine.runner import Runner
 from cicatrix.flows.context import Context
+from cicatrix.flows.policies import Rules, lawbook_of
 from cicatrix.github import Exchange
 from cicatrix.settings import Settings
 from cicatrix.web.app import make_app
@@ -52,6 +54,7 @@ def up(*, host: str, port: int, lawbook: Path | None) -> None:
         ]
         for ctx in contexts:
             require_lawbook(ctx)
+            _warn(settings, ctx)
         runner = Runner(contexts, settings.poll_interval)
         try:
             listening = stack.enter_context(listen(host, port))
@@ -86,8 +89,34 @@ def _service(settings: Settings, ctx: Context, runner: Runner) -> Service:
         redact=state.screen.redact,
         has_credential=wiring.credentials_for(settings, ctx.github.host) is not None,
         runner_alive=lambda: runner.alive and runner.silent_for < HUNG + settings.poll_interval,
-        base_lawbook=lambda: wiring.base_lawbook(settings)[1],
+        base_lawbook=lambda: _lawbook_problems(settings, ctx),
     )
+
+
+def _lawbook_problems(settings: Settings, ctx: Context) -> tuple[str, ...]:
+    """Why the deployment's lawbook, file or stored, allows no write anywhere: unusable, or not the pinned one."""
+    deployment = wiring.deployment(settings, service=True)
+    with ctx.ledger.read() as view:
+        resolved, problems = lawbook_of(view, deployment, Rules(), None)
+    pin = pin_problem(deployment.lawbook_pin, resolved)
+    return (*problems, *((pin,) if pin else ()))
+
+
+def _warn(settings: Settings, ctx: Context) -> None:
+    """What lets the service start and refuse everything: said before the first request does."""
+    for problem in _lawbook_problems(settings, ctx)[:1]:
+        state.screen.say(f"warning: the lawbook stops every write: {problem}")
+    if settings.environment is not Environment.PROD:
+        return
+    with ctx.ledger.read() as view:
+        registered = view.registries()
+        resolved, _ = lawbook_of(view, ctx.deployment, Rules(), None)
+    if not registered:
+        state.screen.say("warning: prod, and no repository has a registry: every request is refused (registry apply)")
+    if resolved.built_in:
+        state.screen.say(
+            "warning: prod, and the deployment has no lawbook: only repositories with one of their own act"
+        )
 
 
 def _check(settings: Settings, host: str) -> None:

@@ -47,11 +47,16 @@ class RerunRequest:
     """GitHub login of the person who asks, where it is known to be one: nobody approves their own request (RG-5)."""
 
     @property
-    def asker(self) -> str:
-        """Whose approval does not count: the login, or the principal's name where it is nobody's login (a key)."""
+    def asker(self) -> str | None:
+        """Whose approval does not count: a login, our scheduler's name, or None where nobody knows who is behind it.
+
+        Behind an API key may be anybody, also whoever approves: one more approval is then needed (RG-5).
+        """
         if self.requester:
             return self.requester
         kind, _, rest = self.principal.partition(":")
+        if kind == "key":
+            return None
         return rest.partition("@")[0] if kind in {"cli", "github"} else self.principal
 
     @property

@@ -387,8 +387,9 @@ PAGES: dict[Reason, Page] = {
     ),
     Reason.COOLDOWN_ACTIVE: Page(
         BLOCKED,
-        "The last rerun of this job is too recent.",
-        "`stopRules.cooldownMinutes` and `wakeAt` in the answer.",
+        "The last rerun is too recent: of this job, or of any in the repository where its registry or an automation "
+        "policy sets a wait.",
+        "`stopRules.cooldownMinutes`, the registry's `cooldownMinutes`, `automation`, and `wakeAt` in the answer.",
         "Time.",
     ),
     Reason.OUTAGE_HOLD: Page(

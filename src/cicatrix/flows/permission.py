@@ -20,6 +20,7 @@ from cicatrix.flows.context import Context
 from cicatrix.flows.denied import Denied
 from cicatrix.flows.policies import (
     RERUNS,
+    WITHOUT_REGISTRY,
     Asked,
     Rules,
     access_denial,
@@ -68,6 +69,8 @@ def permit(
     except Denied as no:
         _record(ctx, no, principal, action, full_name=full_name, named=named)
         raise
+    if not writes and named is not None and named.registry.action(action) is not None:
+        _record_allowed(ctx, principal, action, named, home)
     return home
 
 
@@ -88,8 +91,10 @@ def check_caller(
             )
         return
     host = ctx.github.host.name
+    remedy = ANOTHER_KEY
     if key.role < needed:
         why = f"{principal.name} has the role {key.role.word}, and {action} asks for {needed.word}."
+        remedy = ANOTHER_ROLE
     elif not key.covers_name(host, full_name):
         why = f"{principal.name} is for other repositories."
     elif not key.allows(action):
@@ -97,7 +102,7 @@ def check_caller(
     else:
         return
     details = {"role": key.role.word, "needed": needed.word, "action": action.value}
-    raise _not_authorised(full_name, why, details)
+    raise _not_authorised(full_name, why, details, remedy)
 
 
 def check_replay(
@@ -139,7 +144,8 @@ def _check_static(ctx: Context, named: ActiveRegistry | None, action: ActionType
         )
         raise denied(registry_denial(full_name, evaluation))
     if named is None:
-        if action not in RERUNS and action is not ActionType.COLLECT_SUMMARY:
+        allowed = RERUNS if ctx.deployment.access is None else WITHOUT_REGISTRY
+        if action not in allowed and action is not ActionType.COLLECT_SUMMARY:
             raise denied(registry_denial(full_name, _unregistered(full_name, action)))
         return
     config = named.registry.action(action)
@@ -150,13 +156,16 @@ def _check_static(ctx: Context, named: ActiveRegistry | None, action: ActionType
         raise denied(registry_denial(full_name, evaluation))
 
 
+WITHOUT = "without one only rerun_failed_jobs and reads are allowed"
+
+
 def _unregistered(full_name: str, action: ActionType) -> Evaluation:
-    """AP-6: staging without a registry is for reruns and reads."""
+    """AP-6: staging without a registry is for rerunning failed jobs and for reads."""
     return Evaluation(
         allowed=False,
         status="blocked",
         action_type=action,
-        errors=(f"No active registry found for repository {full_name}; without one only reruns and reads are allowed",),
+        errors=(f"No active registry found for repository {full_name}; {WITHOUT}",),
         kind="no_registry",
     )
 
@@ -171,6 +180,7 @@ def _check_identity(
             home.full_name,
             f"{principal.name} is for another repository that had this name: its id is not {home.id}.",
             {"repositoryId": home.id, "action": action.value},
+            ANOTHER_KEY,
         )
     if named is None:
         return
@@ -247,12 +257,16 @@ def _not_registered(full_name: str) -> Denied:
     )
 
 
-def _not_authorised(full_name: str, why: str, details: Mapping[str, object]) -> Denied:
+ANOTHER_ROLE = "Ask for a key or a permission with that role; `cicatrix key list` shows what each key is for."
+ANOTHER_KEY = "Use a key that is for this repository and this action; `cicatrix key list` shows what each key is for."
+
+
+def _not_authorised(full_name: str, why: str, details: Mapping[str, object], remedy: str = ANOTHER_ROLE) -> Denied:
     return Denied(
         "CALLER_NOT_AUTHORISED",
         f"This caller may not do that on {full_name}.",
         why,
-        "Ask for a key or a permission with that role; `cicatrix key list` shows what each key is for.",
+        remedy,
         details={"repository": full_name, **details},
     )
 
@@ -295,6 +309,47 @@ def _record(
                     ledger_index=index,
                 )
             )
+
+
+def _record_allowed(
+    ctx: Context, principal: Principal, action: ActionType, named: ActiveRegistry, home: Repository
+) -> None:
+    """An action that makes no decision of its own was evaluated all the same (RG-1): entry and row of that."""
+    evaluation = _evaluation(ctx, named, action, home)
+    with ctx.ledger.write("evaluated") as tx:
+        index = tx.append(
+            "registry.evaluated",
+            {
+                "action": action.value,
+                "status": evaluation.status,
+                "principal": tx.text(principal.name),
+                "host": home.host,
+                "repositoryId": home.id,
+                "repository": tx.text(home.full_name),
+                "contentHash": named.registry.hash,
+            },
+        )
+        tx.record_registry_audit(
+            RegistryAuditRow(
+                registry_id=named.registry.registry_id,
+                registry_version=named.registry.version,
+                action_type=action.value,
+                action_status=evaluation.status,
+                repository=home.full_name,
+                resource_type="repository",
+                resource_number=None,
+                validation_result=evaluation.as_json(),
+                executed_at=ctx.now(),
+                executed_by=principal.name,
+                evidence_id=None,
+                host=home.host,
+                repository_id=home.id,
+                content_hash=named.registry.hash,
+                operation_id=None,
+                request_id="",
+                ledger_index=index,
+            )
+        )
 
 
 def _entry(

@@ -30,6 +30,9 @@ LIMIT_WITHOUT_REGISTRY = 2
 
 RERUNS = frozenset({ActionType.RERUN_FAILED_JOBS, ActionType.RERUN_CHECKS})
 
+WITHOUT_REGISTRY = frozenset({ActionType.RERUN_FAILED_JOBS})
+"""What a service may do in staging where no registry is active, reads apart (AP-6). In a shell a person decides."""
+
 Stop = tuple[Reason, str]
 
 
@@ -233,7 +236,8 @@ def _judge_registry(
     """The evaluation of the request's action, the limit that follows, and what set that limit."""
     home, action = asked.home, asked.request.action
     active = view.active_registry(home.host, home.id)
-    if active is None and deployment.environment is Environment.STAGING and action in RERUNS:
+    without = RERUNS if deployment.access is None else WITHOUT_REGISTRY
+    if active is None and deployment.environment is Environment.STAGING and action in without:
         making.remarks.append("staging without a registry: reruns only, under built-in limits")
         told = Evaluation(
             allowed=True,
@@ -252,7 +256,7 @@ def _judge_registry(
         if evaluation.kind == "cooldown":
             reason = Reason.COOLDOWN_ACTIVE
         making.deny(reason, registry_denial(home.full_name, evaluation))
-        return evaluation, 0, "registry"
+        return evaluation, evaluation.max_retries, "registry"  # the refusal stops it; a bound of 0 would hide why
     if active is None:
         return evaluation, evaluation.max_retries, "registry"
     place = active.registry.origin(f"allowedActions.{action}.maxRetries")

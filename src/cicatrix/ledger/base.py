@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, update
@@ -24,11 +25,17 @@ class Appends(Reads):
     """A transaction that may also append to the log."""
 
     def __init__(
-        self, connection: Connection, now: datetime, new_id: Callable[[], str], redact: Callable[[str], str]
+        self,
+        connection: Connection,
+        now: datetime,
+        new_id: Callable[[], str],
+        redact: Callable[[str], str],
+        stamp: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(connection, now)
         self._new_id = new_id
         self._redact = redact
+        self._stamp = stamp
         self._last: tuple[int, datetime | None] | None = None
 
     def append(self, kind: str, data: Mapping[str, object]) -> int:
@@ -36,10 +43,12 @@ class Appends(Reads):
 
         `data` is JSON without floats; GitHub ids are strings, text of strangers and people is a commitment from `text`.
         `schema`, `index`, `kind`, `at` (UTC) and `steppedBack` are added. To be found again, an entry names
-        `decisionId`, `operationId`, and `host`, `repositoryId`, `runId`.
+        `decisionId`, `operationId`, and `host`, `repositoryId`, `runId`. What the ledger was opened with as `stamp`
+        stands in it too.
         Raises `TypeError` or `ValueError` for what an entry may not hold.
         """
         index, previous = self._last or entries.last(self._connection)
+        data = {**self._stamp, **data}
         body = entries.body(index + 1, kind, self.now, previous, data)
         entries.store(self._connection, index=index + 1, kind=kind, at=self.now, text=body, data=data)
         self._last = (index + 1, self.now)

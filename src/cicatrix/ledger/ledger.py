@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
+from types import MappingProxyType
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -47,6 +48,7 @@ class Ledger:
         boundary: Callable[[str], None],
         redact: Callable[[str], str],
         read_only: bool,
+        stamp: Mapping[str, str],
     ) -> None:
         self._engine = engine
         self._address = address
@@ -55,6 +57,7 @@ class Ledger:
         self._boundary = boundary
         self._redact = redact
         self._read_only = read_only
+        self._stamp = stamp
         # SQLite lets waiting writers poll; threads of one process queue here instead, which is fair and faster
         self._writing = Lock()
 
@@ -68,12 +71,14 @@ class Ledger:
         boundary: Callable[[str], None] = lambda _name: None,
         read_only: bool = False,
         redact: Callable[[str], str] = default_redact,
+        stamp: Mapping[str, str] = MappingProxyType({}),
     ) -> Ledger:
         """Open a ledger, make or migrate it where needed, and prove that it refuses changes of its history.
 
         `url` is `sqlite:///path` or a path, with options as in `address.parse`. `now` gives aware UTC moments, `new_id`
         unique hard-to-guess ids (they also salt texts). `boundary(name)` is called just before and just after each
-        commit as `ledger.commit.before:<label>` and `ledger.commit.after:<label>`.
+        commit as `ledger.commit.before:<label>` and `ledger.commit.after:<label>`. `stamp` stands in every entry that
+        is appended through this object.
         Raises `LedgerUnavailable` or `LedgerUnsafe`.
         """
         address = parse(url)
@@ -86,6 +91,7 @@ class Ledger:
             boundary=boundary,
             redact=redact,
             read_only=read_only,
+            stamp=stamp,
         )
 
     @property
@@ -145,7 +151,7 @@ class Ledger:
         self._engine.dispose()
 
     def _tx(self, connection: Connection) -> Tx:
-        return Tx(connection, self._now(), self._new_id, self._redact)
+        return Tx(connection, self._now(), self._new_id, self._redact, self._stamp)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

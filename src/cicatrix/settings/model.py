@@ -63,8 +63,9 @@ class Settings(BaseSettings):
         "GITHUB_REPO_ALLOWLIST",
         ours=False,
         about='The service\'s access policy: `{"allowlist": [{"owner": "acme", "repo": "x", "branches": ["main"]}]}`. '
-        "`*` stands for any text without `/`, `**` for any text. Missing or malformed denies every repository, except "
-        "acme/shop with GITHUB_API_URL on loopback. A shell asks none: who names the repository there is the policy.",
+        "`*` stands for any text without `/`, `**` for any text. Missing denies every repository, except acme/shop "
+        "with GITHUB_API_URL on loopback; malformed keeps the service from starting. A shell asks none: who names the "
+        "repository there is the policy.",
     )
     github_token: SecretStr | None = _setting(
         "GITHUB_TOKEN",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import random
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -27,6 +28,11 @@ REMEMBERED = timedelta(minutes=5)
 REFUSAL_REMEMBERED = timedelta(seconds=30)
 """How long a token that GitHub refused is refused without asking: nobody can make us flood GitHub with one token."""
 MOST_REMEMBERED = 2000
+FLOOD_WINDOW = timedelta(minutes=1)
+MOST_REFUSALS = 30
+"""Tokens that GitHub may refuse within the window before unknown ones are turned away unasked: GitHub temporarily
+refuses everybody at an address after many bad logins
+(https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api#failed-login-limit)."""
 ASKING_AT_ONCE = 8
 """Tokens that GitHub is asked about side by side at most."""
 LONGEST_TOKEN = 1024
@@ -67,6 +73,8 @@ class Callers:
     _roles: Remembered[tuple[Role | None]] = field(init=False)
     _ids: Remembered[str] = field(init=False)
     _asking: threading.Semaphore = field(init=False)
+    _counting: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _refusals: deque[datetime] = field(default_factory=deque, init=False)
 
     def __post_init__(self) -> None:
         now = self.ctx.now
@@ -115,7 +123,22 @@ class Callers:
             login = self._login(token, digest)
         return Principal(name=f"github:{login}@{self.host}", login=login)
 
+    def _count_refusal(self) -> None:
+        with self._counting:
+            self._refusals.append(self.ctx.now())
+
+    def _flooded(self) -> bool:
+        """Whether GitHub has refused so many tokens lately that asking about one more could shut it for us too."""
+        since = self.ctx.now() - FLOOD_WINDOW
+        with self._counting:
+            while self._refusals and self._refusals[0] < since:
+                self._refusals.popleft()
+            return len(self._refusals) >= MOST_REFUSALS
+
     def _login(self, token: str, digest: str) -> str:
+        if self._flooded():
+            why = "Too many unknown tokens came in the last minute, so GitHub is not asked about another one."
+            raise Problem("SERVICE_BUSY", why, "Ask again in a minute, or use an API key.", retry_after=60)
         try:
             with self._asking, closing(self.client_for(token)) as client:
                 found = client.identity()
@@ -123,6 +146,7 @@ class Callers:
             if isinstance(no, Refused) and no.status not in {401, 403, 404}:
                 raise
             self._refused.put(digest, value=True, life=REFUSAL_REMEMBERED)
+            self._count_refusal()
             raise unauthorised() from None
         if found.kind != "user":  # known without asking GitHub: nothing was proven by it
             raise unauthorised()
@@ -178,7 +202,7 @@ def unauthorised() -> Problem:
     return Problem(
         "UNAUTHORIZED",
         "The request carries no credential that is good here.",
-        "Send `Authorization: Bearer` with an API key (`cicatrix key create`) or a token of the configured GitHub.",
+        "Send an API key (`cicatrix key create` makes one) or a token of the configured GitHub as a bearer token.",
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from cicatrix.core.reasons import Reason
+from cicatrix.flows.explain import sentence
 from cicatrix.simulator import JobSpec, Outcome
 from tests.cli.desk import CI, COMPILE, RESET, Desk
 
@@ -94,6 +97,73 @@ def test_checks_of_other_apps_are_named(desk: Desk) -> None:
         {"name": "coverage", "app": "codecov", "conclusion": "failure"}
     ]
     assert "coverage: a check of codecov" in desk.cicatrix("explain", "acme/shop#1", "-o", "table").out
+
+
+def test_every_command_names_a_run_by_the_same_link_and_name(desk: Desk) -> None:
+    run = desk.red()
+    assert desk.server is not None
+    page = f"{desk.server.api_url}/acme/shop/actions/runs/{run}"
+    shown = {
+        verb: desk.cicatrix(verb, "acme/shop#1", "-o", "table", *more).out
+        for verb, *more in (["triage"], ["explain"], ["rerun", "--dry-run"])
+    }
+    assert [verb for verb, out in shown.items() if page not in out] == []
+    (head,) = {shown[verb].splitlines()[0] for verb in ("explain", "rerun")}
+    assert head.startswith(f"ci ({CI}) · run {run} · attempt 1")
+    told = desk.cicatrix("explain", f"run:{run}", "-R", "acme/shop").json["runs"][0]
+    assert (told["url"], told["workflow"], told["path"]) == (page, "ci", CI)
+
+
+def test_the_history_names_the_reason_that_decided(desk: Desk) -> None:
+    repo = desk.world.repository("acme/shop")
+    jobs = [
+        JobSpec(id="test", outcomes=[Outcome.failure(RESET, step="Install dependencies")]),
+        JobSpec(id="gate", needs=["test"], always=True),
+    ]
+    repo.workflow(CI, jobs)
+    run = repo.run(CI, pull_request=repo.pull_request(1), finished=True)
+    assert desk.cicatrix("rerun", "acme/shop#1").code == 0
+    desk.world.advance(600)
+    assert desk.cicatrix("tick").code == 0
+    answer = desk.cicatrix("rerun", "acme/shop#1").json
+    assert (answer["decision"], "dependant_failure" in answer["reasons"][0]) == ("BLOCKED", False)
+    story = desk.cicatrix("explain", f"run:{run.id}", "-R", "acme/shop").json["runs"][0]["story"]
+    (blocked,) = [entry["text"] for entry in story if "BLOCKED" in entry["text"]]
+    assert ": cooldown_active: test" in blocked or ": max_attempts_exceeded: test" in blocked
+
+
+def sentence_of(decision: str, *reasons: str) -> str:
+    data = {"decision": decision, "principal": "ann", "runAttempt": 2, "reasons": "\n".join(reasons)}
+    return sentence("rerun.decided", data).partition(" on attempt 2: ")[2]
+
+
+def test_an_entry_of_an_earlier_version_is_told_by_its_cause_too() -> None:
+    gate, cause, spent = "dependant_failure: gate", "not_eligible: unit", "max_attempts_exceeded: lint (used 2)"
+    assert sentence_of("BLOCKED", gate, cause, spent) == spent
+    assert sentence_of("NOOP", gate, cause) == cause
+    assert sentence_of("NOOP", gate, "built-in lawbook") == gate
+    assert sentence_of("RERUN_TRIGGERED", "1 of 2 jobs rerun: one call", spent) == "1 of 2 jobs rerun: one call"
+
+
+def test_a_healed_run_tells_what_it_has_used(desk: Desk) -> None:
+    run = desk.red()
+    desk.cicatrix("rerun", "acme/shop#1")
+    desk.world.advance(600)
+    assert desk.cicatrix("tick").code == 0
+    assert "used 1 · left 1" in desk.cicatrix("explain", f"run:{run}", "-R", "acme/shop", "-o", "table").out
+    shown = desk.cicatrix("explain", "acme/shop#1", "-o", "table").out
+    assert "bound  asked 2 · registry - · lawbook 2" in shown
+    assert "used 0" not in shown
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+def test_eighty_columns_are_enough_where_the_lawbook_stops_every_write(desk: Desk) -> None:
+    desk.red()
+    desk.set(LAWBOOK_HASH="v9")
+    code, seen = desk.terminal("explain", "acme/shop#1")
+    assert code == 0
+    assert "stops every write: lawbook_mismatch" in seen
+    assert max(map(len, seen.splitlines())) <= 80
 
 
 def test_a_pull_request_whose_run_is_going_again_still_tells_its_case(desk: Desk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -74,6 +75,22 @@ def test_check_reports_a_rerun_action_without_max_retries_as_an_error(bare: Desk
     assert ended.code == 1
     assert "maxRetries" in ended.json[0]["problems"][0]["text"]
     assert bare.cicatrix("registry", "check", document(bare, retries=0)).code == 0, "0 that is written is meant"
+    path.write_text(path.read_text() + "failClosed: maybe\n")
+    found = bare.cicatrix("registry", "check", path).json[0]["problems"]
+    assert [(problem["line"], problem["column"]) for problem in found] == [(4, 18), (5, 1)], "with the other problems"
+    assert "maxRetries" in found[0]["text"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+def test_a_problem_fits_into_eighty_columns(bare: Desk) -> None:
+    document(bare, more="  - actionType: merge_everything\n")
+    environ = {"HOME": str(bare.folder)}
+    code, seen = bare.terminal("registry", "check", os.path.relpath(bare.folder / "shop.yml"), variables=environ)
+    assert code == 1
+    lines = seen.splitlines()
+    assert len(lines) > 1
+    assert max(map(len, lines[1:])) <= 80
+    assert all(line.startswith("  ") for line in lines[1:])
 
 
 def test_check_reads_the_files_of_a_folder_and_names_what_cannot_be_read(bare: Desk) -> None:

@@ -137,7 +137,10 @@ def test_the_doctor_compares_the_pin(desk: Desk) -> None:
     desk.set(LAWBOOK_HASH="v1.0.0-dev")
     assert items(desk.cicatrix("doctor"))["lawbook pin"] == "ok"
     desk.set(LAWBOOK_HASH="v9")
-    assert items(desk.cicatrix("doctor"))["lawbook pin"] == "error"
+    ended = desk.cicatrix("doctor")
+    assert items(ended)["lawbook pin"] == "error"
+    (remedy,) = [row["remedy"] for row in ended.json if row["item"] == "lawbook pin"]
+    assert "CICATRIX_LAWBOOK" in remedy
 
 
 @pytest.mark.parametrize(("actions", "health"), [("write", "ok"), ("read", "error")])
@@ -201,7 +204,10 @@ def test_an_unknown_variable_is_named_with_its_nearest_neighbour(bare: Desk) -> 
     assert "did you mean CICATRIX_DATABASE_URL?" in bare.cicatrix("config", "show").err
 
 
-def test_simulate_prints_the_lines_that_a_shell_needs(desk: Desk, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("end", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_simulate_prints_the_lines_that_a_shell_needs(
+    desk: Desk, tmp_path: Path, end: signal.Signals, code: int
+) -> None:
     scenario = tmp_path / "scenario.yml"
     scenario.write_text(
         "tokens:\n  - {token: drill-token-1, login: octocat, kind: user}\n"
@@ -224,9 +230,9 @@ def test_simulate_prints_the_lines_that_a_shell_needs(desk: Desk, tmp_path: Path
             assert desk.cicatrix("rerun", "acme/drill#4").json["decision"] == "NOOP"
             assert ledger.is_file()
         finally:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(end)
             _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert "Traceback" not in err
     assert not ledger.parent.exists(), "the drill's ledger goes with the drill"
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
-from tests.cli.desk import COMPILE, Desk
+from cicatrix.simulator import JobSpec, Outcome
+from tests.cli.desk import CI, COMPILE, Desk
 
 SECRET = "ghp_" + "a1B2c3D4" * 4
 
@@ -24,11 +27,31 @@ def test_triage_in_a_pipe_is_the_report(desk: Desk) -> None:
 def test_triage_as_a_table_names_class_action_and_lines(desk: Desk) -> None:
     desk.red(7, log=f"{COMPILE}\nusing {SECRET}", step="Run tests")
     shown = desk.cicatrix("triage", "acme/shop#7", "-o", "table").out
-    assert shown.startswith("acme/shop#7: RED, failing 1 in 1 runs, pending 0\n")
+    assert shown.startswith("acme/shop#7: RED, failing 1 in 1 run, pending 0\n")
     assert "test (test, failure, step Run tests): deterministic, PROMPT" in shown
     assert "  | src/timeout.c:12:5: error: unknown type name 'timeout_t'" in shown
     assert "using [redacted]" in shown
     assert SECRET not in shown
+
+
+def test_the_cause_stands_before_the_gate_that_failed_with_it(desk: Desk) -> None:
+    repo = desk.world.repository("acme/shop")
+    jobs = [
+        JobSpec(id="unit", outcomes=[Outcome.failure(COMPILE, step="Run tests")]),
+        JobSpec(id="gate", needs=["unit"], always=True),
+    ]
+    repo.workflow(CI, jobs)
+    repo.run(CI, pull_request=repo.pull_request(7), finished=True)
+    shown = desk.cicatrix("triage", "acme/shop#7", "-o", "table").out
+    assert shown.index("\nunit (") < shown.index("\ngate (")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+def test_eighty_columns_are_enough_for_triage(desk: Desk) -> None:
+    desk.red(7, log=f"{COMPILE}\n{'word ' * 40}", step="Run tests with a name that takes a great many columns")
+    code, seen = desk.terminal("triage", "acme/shop#7")
+    assert code == 0
+    assert max(map(len, seen.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("form", ["run", "sha"])

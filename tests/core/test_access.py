@@ -169,6 +169,20 @@ def test_a_refusal_says_what_is_allowed_and_what_would_help() -> None:
     assert "add x?[31m to branches" in refusal.why
 
 
+@pytest.mark.parametrize(
+    ("entries", "says"),
+    [
+        ([], "has no entry"),
+        ([SITE], "the one entry of GITHUB_REPO_ALLOWLIST is for another repository"),
+        ([SITE, {**SITE, "repo": "b"}], "none of the 2 entries of GITHUB_REPO_ALLOWLIST is for it"),
+    ],
+)
+def test_a_repository_that_is_not_listed_is_told_so_in_plain_words(entries: list[dict[str, Any]], says: str) -> None:
+    refusal = policy(*entries).refusal("acme", "other")
+    assert refusal is not None
+    assert says in refusal.why
+
+
 TEXT = st.text(alphabet="ab/*.", max_size=8)
 
 

@@ -179,6 +179,14 @@ def test_when_several_hold_the_first_is_the_code_and_the_rest_stand_behind() -> 
     assert plan.jobs[0].reasons == (Reason.KILL_SWITCH, Reason.FORK_RUN, Reason.NOT_ELIGIBLE)
 
 
+def test_what_blocks_is_told_before_what_is_skipped() -> None:
+    jobs = {"unit": {}, "gate": {"needs": ["unit"], "if": "always()"}}
+    found = facts([job("unit"), job("gate")], jobs_file=jobs)
+    plan = decide(found, used=usage(run_job={"unit": 2}))
+    assert plan.decision == "BLOCKED"
+    assert [line.partition(":")[0] for line in plan.reasons] == ["max_attempts_exceeded", "dependant_failure"]
+
+
 # --- the bound and the budgets ---
 
 

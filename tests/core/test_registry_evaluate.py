@@ -278,6 +278,12 @@ def test_the_cooldown_runs_from_the_last_allowed_execution(minutes: int, *, allo
     assert found.kind == ("" if allowed else "cooldown")
 
 
+def test_the_sentence_of_a_cooldown_names_a_whole_second_that_is_late_enough() -> None:
+    last = NOW - timedelta(microseconds=1)
+    (error,) = judged(document(rerun(cooldownMinutes=5)), last_allowed=last).errors
+    assert "Ask again from 2026-11-21T12:05:00Z on." in error
+
+
 def test_a_cooldown_behind_something_that_does_not_end_by_itself_promises_no_time() -> None:
     found = judged(document(rerun(cooldownMinutes=5)), last_allowed=NOW, evidence=None)
     assert (found.kind, found.next_allowed_at, len(found.errors)) == ("evidence", None, 2)

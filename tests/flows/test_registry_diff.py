@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cicatrix.core.registry import Registry, validate
 from cicatrix.flows.registry_diff import Change, changes, fields
+from cicatrix.lawbook.registry import load_registry
 
 
 def registry(action: dict[str, Any] | None = None, **document: Any) -> Registry:
@@ -71,6 +72,40 @@ def test_an_action_that_comes_or_goes_is_one_line_with_its_fields() -> None:
         "healers and above may ask for it",
         "healers and above may no longer ask for it",
     )
+
+
+def test_an_action_that_comes_without_reruns_loosens_nothing() -> None:
+    with_none = registry(allowedActions=[{"actionType": "rerun_failed_jobs"}, {"actionType": "rollback"}])
+    change = the_one(registry(allowedActions=[{"actionType": "rollback"}]), with_none)
+    assert (change.direction, change.means) == ("", "may be asked for, and 0 reruns follow: maxRetries is 0")
+    some = registry(allowedActions=[{"actionType": "rerun_failed_jobs", "maxRetries": 1}, {"actionType": "rollback"}])
+    assert the_one(registry(allowedActions=[{"actionType": "rollback"}]), some).direction == "looser"
+
+
+def test_fail_closed_says_what_holds() -> None:
+    change = the_one(registry(), registry(failClosed=False))
+    assert (change.direction, "in staging" in change.means) == ("looser", True)
+    change = the_one(registry(failClosed=False), registry())
+    assert (change.direction, change.means) == ("tighter", "actions that are not listed are refused")
+
+
+def test_what_is_not_written_is_said_to_be_the_default() -> None:
+    text = (
+        "version: 1.0.0\nregistryId: a\nrepository: acme/shop\nallowedActions:\n"
+        "  - actionType: rerun_failed_jobs\n    maxRetries: 0\n    preconditions: [{type: review_count, value: 2}]\n"
+        "environments:\n  - name: prod\n"
+    )
+    found, problems = load_registry(text, "a.yml")
+    assert found is not None, problems
+    told = {place: origin for place, _, origin in fields(found)}
+    action = "allowedActions.rerun_failed_jobs"
+    assert told[f"{action}.maxRetries"] == "a.yml:6"
+    assert told[f"{action}.preconditions.review_count.value"] == "a.yml:7"
+    assert told["environments.prod"] == "a.yml:9"
+    assert told[action] == "a.yml:5"
+    for place in ("failClosed", f"{action}.enabled", f"{action}.cooldownMinutes", f"{action}.requireEvidence"):
+        assert told[place] == "(default)", place
+    assert set(told.values()) == {*(f"a.yml:{n}" for n in (1, 2, 3, 5, 6, 7, 9)), "(default)"}
 
 
 def test_two_preconditions_of_one_type_are_two() -> None:

@@ -209,8 +209,8 @@ REGISTRY = (
         "production decides without a registry",
         "flows/test_policies.py::test_production_without_a_registry_refuses",
         "flows/policies.py",
-        "    if active is None and deployment.environment is Environment.STAGING and action in RERUNS:",
-        "    if active is None and action in RERUNS:",
+        "    if active is None and deployment.environment is Environment.STAGING and action in without:",
+        "    if active is None and action in without:",
     ),
     guard(
         "a registry is told by its name alone",

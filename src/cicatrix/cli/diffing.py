@@ -105,7 +105,7 @@ def _verdict(asked: Asked, total: Comparison) -> Code:
     screen.fail(
         f"{what[:1].upper()}{what[1:]} (--fail-on-change).",
         "Standard output names each." if total.changed else f"{_skipped(total)}.",
-        "Have the changes reviewed, then merge without this gate."
+        "If they are meant, have them reviewed and ask again without --fail-on-change; else correct the new policy."
         if total.changed
         else "Ask for a shorter time with --since, in which this version recorded.",
     )

@@ -55,21 +55,23 @@ def _show(told: Mapping[str, Any]) -> None:
     for run in told["runs"]:
         showing.show_run(screen, run)
     if told["nothing"]:
-        screen.line(f"○ nothing to do for {screen.safe(told['target'])}: {screen.safe(told['nothing'])}")
+        screen.folded(f"○ nothing to do for {screen.safe(told['target'])}: {screen.safe(told['nothing'])}", hang=2)
     for earlier in told["earlier"]:
         screen.line(f"run {earlier['runId']} before: {screen.safe(earlier['url'])}")
         showing.show_case(screen, earlier)
     for check in told["otherChecks"]:
-        screen.line(f"○ {screen.safe(check['name'])}: a check of {screen.safe(check['app'])}, not GitHub Actions")
+        screen.folded(
+            f"○ {screen.safe(check['name'])}: a check of {screen.safe(check['app'])}, not GitHub Actions", hang=2
+        )
     policy = told["policy"]
+    version, hashed = screen.safe(told["lawbookVersion"]), told["lawbookHash"][:12]
+    screen.folded(f"policy: {told['deploymentEnv']}, lawbook {version} ({hashed})", hang=2)
     if not told["runs"]:
         showing.show_bound(screen, policy["bound"])
-    version, hashed = screen.safe(told["lawbookVersion"]), told["lawbookHash"][:12]
-    screen.line(f"policy: {told['deploymentEnv']}, lawbook {version} ({hashed})")
     for stop in policy["stops"]:
-        screen.line(f"  stops every write: {stop['code']}: {screen.safe(stop['why'])}")
+        screen.folded(f"  stops every write: {stop['code']}: {screen.safe(stop['why'])}", hang=4)
     for remark in policy["remarks"]:
-        screen.line(f"  {screen.safe(remark)}")
+        screen.folded(f"  {screen.safe(remark)}", hang=4)
 
 
 def _page(page: Mapping[str, str], shape: Format) -> None:
@@ -79,7 +81,7 @@ def _page(page: Mapping[str, str], shape: Format) -> None:
         return
     screen.line(f"{page['code']} ({page['action']})")
     for label, name in (("means", "means"), ("look at", "lookAt"), ("would change it", "wouldChange")):
-        screen.line(f"  {label:<16}{page[name]}")
+        screen.folded(f"  {label:<16}{page[name]}", hang=18)
 
 
 def _operation(settings: Settings, operation_id: str, shape: Format) -> None:

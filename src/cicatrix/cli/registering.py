@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cicatrix.core.facts import Problem
 from cicatrix.core.registry import Registry, advice, json_schema
 from cicatrix.lawbook import LARGEST
-from cicatrix.lawbook.registry import load_registry
+from cicatrix.lawbook.registry import check_registry, load_registry
 
 from . import state
 from .documents import content, first, spread, told
@@ -32,17 +32,17 @@ def check(files: Sequence[Path], *, as_json: bool, output: Format | None) -> Cod
     unreadable: list[Stop] = []
     for file in spread(files):
         try:
-            registry, problems = _loaded(file)
+            registry, problems = check_registry(_bytes(file), str(file))
         except Stop as wrong:  # the other files are checked all the same
             unreadable.append(wrong)
             continue
-        results.append((file, registry, problems or (advice(registry) if registry else ())))
+        results.append((file, registry, problems))
     if shape is Format.JSON and results:
         screen.json([_result(file, registry, problems) for file, registry, problems in results])
     elif shape is Format.TABLE:
         for file, registry, problems in results:
             for problem in problems:
-                screen.line(screen.safe(problem))
+                screen.folded(screen.safe(problem), hang=2)
             if registry is not None and not problems:
                 screen.line(
                     f"✓ {screen.safe(file)} is valid: {screen.safe(registry.registry_id)} for "
@@ -139,7 +139,11 @@ def _all_valid(files: Sequence[Path]) -> list[Registry]:
 
 
 def _loaded(file: Path) -> tuple[Registry | None, tuple[Problem, ...]]:
-    return load_registry(content(file, LARGEST, "Name the document, or the folder that it is in."), str(file))
+    return load_registry(_bytes(file), str(file))
+
+
+def _bytes(file: Path) -> bytes:
+    return content(file, LARGEST, "Name the document, or the folder that it is in.")
 
 
 def _result(file: Path, registry: Registry | None, problems: tuple[Problem, ...]) -> dict[str, object]:

@@ -11,7 +11,7 @@ from cicatrix.core.records import RegistryEvent
 from cicatrix.core.registry import ActiveRegistry
 from cicatrix.flows.record import stamp
 from cicatrix.flows.registering import counts, stale
-from cicatrix.flows.registry_diff import fields
+from cicatrix.flows.registry_diff import DEFAULT, fields
 from cicatrix.ledger import View
 
 from . import showing, state
@@ -53,7 +53,8 @@ def show(*, repo: str | None, as_json: bool, output: Format | None) -> None:
         showing.show_rows(screen, ("field", "value", "from"), rows)
         return
     for place, value, origin in rows:
-        screen.show(showing.hanging("", screen.safe(f"{place}: {value}  ({origin})"), width=2))
+        bracketed = origin if origin == DEFAULT else f"({origin})"
+        screen.show(showing.hanging("", screen.safe(f"{place}: {value}  {bracketed}"), width=2))
 
 
 def history(*, repo: str, as_json: bool, output: Format | None) -> None:

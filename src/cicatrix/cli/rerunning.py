@@ -152,7 +152,7 @@ def show_answer(ctx: Context, pointed: Pointed, answer: Mapping[str, Any]) -> No
     if not runs:
         screen.line(f"○ nothing to do for {screen.safe(pointed.target)}")
         for line in answer["reasons"]:
-            screen.line(f"  {screen.safe(line)}")
+            screen.folded(f"  {screen.safe(line)}", hang=4)
     if answer.get("dryRun"):
         screen.line("dry run: recorded, nothing reserved, nothing sent")
 

@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -99,6 +100,17 @@ class Screen:
     def line(self, text: str = "") -> None:
         """One line of data."""
         self._write(self.out, text)
+
+    def folded(self, text: str, *, hang: int) -> None:
+        """One line of data, which a terminal gets between words, its later lines this far in; a pipe gets it whole."""
+        lines = [text]
+        if self.on_terminal:
+            indent = " " * hang
+            lines = textwrap.wrap(
+                text, self.width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+            )
+        for line in lines or [""]:
+            self._write(self.out, line)
 
     def raw(self, lines: Iterable[str]) -> None:
         """Lines that must arrive byte for byte, such as an export."""

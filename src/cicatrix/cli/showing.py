@@ -6,6 +6,7 @@ State is always a glyph and a word, never colour alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from rich import box
@@ -52,14 +53,17 @@ def show_run(screen: Screen, run: Told) -> None:
     if run["ledgerIndex"] is not None:
         screen.show(_labelled("ledger", f"entry {run['ledgerIndex']}"))
     if run["wakeAt"]:
-        screen.show(_labelled("again", f"from {run['wakeAt']} on asking may help"))
+        screen.show(_labelled("again", f"from {_full_second(run['wakeAt'])} on asking may help"))
     show_case(screen, run)
     screen.line()
 
 
 def _header(screen: Screen, run: Told) -> Text:
     text = Text()
-    text.append(screen.safe(run["workflow"] or run["path"]), style="bold")
+    name, path = screen.safe(run["workflow"] or run["path"]), screen.safe(run["path"])
+    text.append(name, style="bold")
+    if path and path != name:  # a workflow without a name goes by its path
+        text.append(f" ({path})")
     text.append(f" · run {run['runId']} · attempt {run['runAttempt'] or '?'} · {str(run['headSha'])[:12]}")
     if run["pullRequest"]:
         text.append(f" · #{run['pullRequest']}")
@@ -198,6 +202,12 @@ def show_case(screen: Screen, told: Told) -> None:
 def short_time(stamp: str | None) -> str:
     """An ISO 8601 time to the second."""
     return "-" if stamp is None else stamp.partition(".")[0].removesuffix("Z") + "Z"
+
+
+def _full_second(stamp: str) -> str:
+    """The time at the next full second: whoever asks then does not come too early."""
+    moment = datetime.fromisoformat(stamp)
+    return short_time((moment + timedelta(seconds=1) if moment.microsecond else moment).isoformat().split("+")[0])
 
 
 def times(screen: Screen, stamps: Sequence[str | None], *, indent: str = "") -> list[str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import signal
+import sys
 import tempfile
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from urllib.parse import urlsplit
 
 from cicatrix.lawbook import load_yaml
@@ -21,7 +24,7 @@ TOKEN = "demo-token"  # noqa: S105 -- a simulated GitHub's, worth nothing anywhe
 
 
 def simulate(*, port: int, scenario: Path | None, speed: float) -> None:
-    """Serve until Ctrl-C. Standard output gets the lines that a shell needs, and nothing else.
+    """Serve until Ctrl-C or SIGTERM. Standard output gets the lines that a shell needs, and nothing else.
 
     The drill's ledger is a file in a folder of its own, which goes away with the simulated GitHub that it tells of.
     """
@@ -36,6 +39,7 @@ def simulate(*, port: int, scenario: Path | None, speed: float) -> None:
             f"Port {port} on loopback: {trouble.strerror}.",
             "Name another port with --port; 0 takes a free one.",
         ) from None
+    signal.signal(signal.SIGTERM, _ended)
     prefix = f"cicatrix-drill-{urlsplit(server.api_url).port}-"
     drill = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
     with server, drill as folder:
@@ -50,6 +54,11 @@ def simulate(*, port: int, scenario: Path | None, speed: float) -> None:
         screen.say(f"{speed:g} simulated seconds a second; logs come from {server.log_url}")
         screen.say("Ctrl-C ends it and removes the drill's ledger")
         threading.Event().wait()
+
+
+def _ended(_number: int, _frame: FrameType | None) -> None:
+    """SIGTERM, as of `kill` or a container that stops, leaves by the same way as Ctrl-C: the folder goes away."""
+    sys.exit(0)
 
 
 def _world(scenario: Path | None) -> tuple[World, str]:

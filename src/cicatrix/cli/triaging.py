@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cicatrix import wiring
+from cicatrix.core.plan.call import counted
 from cicatrix.flows.context import Context
 from cicatrix.flows.prompt import prompt as write_prompts
 from cicatrix.flows.seed_000 import InvalidInput
@@ -103,18 +104,20 @@ def _show(report: Mapping[str, Any]) -> None:
     what = f"{report['repo']}#{number}" if number else f"{report['repo']}@{report['pr']['headSha'][:12]}"
     screen.line(
         f"{screen.safe(what)}: {summary['overall']}, failing {summary['failingChecks']} in "
-        f"{summary['failingRuns']} runs, pending {summary['pendingChecks']}"
+        f"{counted(summary['failingRuns'], 'run')}, pending {summary['pendingChecks']}"
     )
     if "incomplete" in summary:
-        screen.line(f"  not read to the end: {screen.safe(summary['incomplete'])}")
-    for failure in report["failures"]:
+        screen.folded(f"  not read to the end: {screen.safe(summary['incomplete'])}", hang=4)
+    # a gate that failed with what it needs comes after it: the cause is what a person reads first
+    for failure in sorted(report["failures"], key=lambda failure: failure.get("dependantFailure", False)):
         advice = failure["recommendation"]
         step = f", step {screen.safe(failure['stepName'])}" if failure.get("stepName") else ""
-        screen.line(
+        screen.folded(
             f"{screen.safe(failure['checkName'])} ({failure['type']}, {screen.safe(failure['conclusion'])}{step}): "
-            f"{failure['class']}, {advice['nextAction']}"
+            f"{failure['class']}, {advice['nextAction']}",
+            hang=2,
         )
-        screen.line(f"  {screen.safe(advice['rationale'])}")
+        screen.folded(f"  {screen.safe(advice['rationale'])}", hang=2)
         screen.line(f"  {screen.safe(failure['evidence']['url'])}")
         for line in failure["evidence"]["excerpt"].splitlines()[-EXCERPT_LINES:]:
-            screen.line(f"  | {screen.safe(line)}")
+            screen.folded(f"  | {screen.safe(line)}", hang=4)

@@ -140,7 +140,7 @@ def _check(settings: Settings, host: str) -> None:
     if problems and settings.repo_allowlist is not None:
         raise Stop(
             "The allowlist cannot be used.",
-            f"GITHUB_REPO_ALLOWLIST: {problems[0]}.",
+            f"{problems[0]}.",
             "Correct it; docs/settings.md shows its shape. Nothing was started.",
         )
     for problem in problems:

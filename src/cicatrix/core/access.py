@@ -121,7 +121,10 @@ class AccessPolicy:
         if self._entries(owner, repo):
             return None
         count = len(self.entries)
-        why = f"{owner}/{repo} is in none of the {count} entries of {VARIABLE}; add an entry for it to allow it"
+        where = {0: f"{VARIABLE} has no entry", 1: f"the one entry of {VARIABLE} is for another repository"}.get(
+            count, f"none of the {count} entries of {VARIABLE} is for it"
+        )
+        why = f"{owner}/{repo} is not allowed: {where}; add an entry for it to allow it"
         return AccessRefusal(code=REPO_NOT_ALLOWED, why=why)
 
     def branch_refusal(self, owner: str, repo: str, branch: str) -> AccessRefusal | None:

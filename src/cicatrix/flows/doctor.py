@@ -123,7 +123,9 @@ def _lawbook(patient: Patient, *, own: bool) -> list[Check]:
         checks = [Check(item="lawbook", health=Health.WARNING, says=says, remedy=remedy)]
     if mismatch := pin_problem(patient.pin, resolved):
         says, _, remedy = mismatch.partition(": ")
-        checks.append(Check(item="lawbook pin", health=Health.ERROR, says=says, remedy=remedy.capitalize() + "."))
+        checks.append(
+            Check(item="lawbook pin", health=Health.ERROR, says=says, remedy=f"{remedy[:1].upper()}{remedy[1:]}.")
+        )
     elif patient.pin:
         checks.append(Check(item="lawbook pin", health=Health.OK, says=f"LAWBOOK_HASH fits: {patient.pin}"))
     return checks

@@ -99,7 +99,7 @@ def allowlist_check(allowlist: Allowlist, place: tuple[str, str] | None) -> Chec
     """AU-1. A shell asks no allowlist, so a missing one is no error here."""
     item = "allowlist"
     if allowlist.problems and allowlist.configured:
-        says = f"GITHUB_REPO_ALLOWLIST is malformed, so the service denies every repository: {allowlist.problems[0]}"
+        says = f"{allowlist.problems[0]}; until that is set right, the service denies every repository"
         return Check(item=item, health=Health.ERROR, says=says, remedy="Correct it; docs/callers.md shows its form.")
     if allowlist.problems:
         says = "GITHUB_REPO_ALLOWLIST is not set: `cicatrix up` would deny every repository; a shell asks none"

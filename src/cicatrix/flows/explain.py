@@ -30,6 +30,8 @@ MOST_EARLIER = 5
 """Cases of other runs of the pull request that are told; `explain run:ID` tells any."""
 
 _USED = re.compile(r"\bused (\d+)\b")
+_USE = re.compile(r" · used \d+ · left \d+")
+"""What a bound tells of one job; nothing is used of a bound that is told without one."""
 
 
 def explain(ctx: Context, target: Target) -> Told:
@@ -48,7 +50,7 @@ def explain(ctx: Context, target: Target) -> Told:
         "lawbookHash": policy.resolved.hash,
         "lawbookVersion": policy.resolved.lawbook.version,
         "policy": {
-            "bound": str(policy.limits(request, 0)),
+            "bound": _USE.sub("", str(policy.limits(request, 0))),
             "stops": [{"code": reason.value, "why": why} for reason, why in policy.stops],
             "remarks": list(policy.remarks),
             "registry": policy.evaluation.as_json() if policy.evaluation else None,
@@ -97,12 +99,12 @@ def _earlier(ctx: Context, reading: Reading) -> list[Told]:
 def _run(ctx: Context, reading: Reading, facts: RunFacts, plan: Plan, request: RerunRequest) -> Told:
     run = facts.run
     failed = [j for j in plan.jobs if j.reason is not Reason.NOT_FAILED]
-    tightest = min(failed, key=lambda j: j.limits.left, default=None)
+    tightest = min(failed or plan.jobs, key=lambda j: j.limits.left, default=None)
     with ctx.ledger.read() as view:
         story = story_of_run(view, facts.repository.host, facts.repository.id, run.id)
     return {
         "runId": run.id,
-        "url": run.html_url or run_url(ctx, facts.repository.full_name, run.id),
+        "url": run_url(ctx, facts.repository.full_name, run.id),
         "workflow": run.name,
         "path": run.path,
         "event": run.event,
@@ -154,6 +156,7 @@ def would_change(action: str, code: str | None) -> str | None:
 
 
 def run_url(ctx: Context, full_name: str, run_id: str) -> str:
+    """The run's page on the web. Of the host's own address, so that every command prints the same link."""
     return f"{ctx.github.host.web_url}/{full_name}/actions/runs/{run_id}"
 
 
@@ -184,7 +187,7 @@ def _answered(view: View, url: str, answer: Mapping[str, Any], run_id: str, jobs
     return {
         "runId": run_id,
         "url": url,
-        "workflow": decided.get("workflowPath", ""),
+        "workflow": decided.get("workflow", ""),
         "path": decided.get("workflowPath", ""),
         "event": None,
         "runAttempt": decided.get("runAttempt"),
@@ -358,11 +361,26 @@ def sentence(kind: str, data: Mapping[str, Any]) -> str:
 
 
 def _decided(data: Mapping[str, Any]) -> str:
-    first = str(data.get("reasons", "")).partition("\n")[0]
     how = "dry run, " if data.get("dryRun") else ""
     would = any(str(job.get("state", "")).startswith("would_") for job in data.get("jobs", []))
     decision = "would rerun" if would else data.get("decision")
-    return f"{how}{decision} for {data.get('principal')} on attempt {data.get('runAttempt')}: {first}"
+    return f"{how}{decision} for {data.get('principal')} on attempt {data.get('runAttempt')}: {_deciding(data)}"
+
+
+def _deciding(data: Mapping[str, Any]) -> str:
+    """The sentence of what decided. Entries of earlier versions may tell what was skipped before what blocked."""
+    lines = str(data.get("reasons", "")).split("\n")
+    told = [(reason, line) for line in lines if (reason := _reason_of(line))]
+    if data.get("decision") == "BLOCKED":
+        return next((line for reason, line in told if reason.action is Action.BLOCKED), lines[0])
+    if _reason_of(lines[0]) is Reason.DEPENDANT_FAILURE:  # it follows from another job's failure, which says more
+        return next((line for _, line in told[1:]), lines[0])
+    return lines[0]
+
+
+def _reason_of(line: str) -> Reason | None:
+    code = line.partition(":")[0]
+    return Reason(code) if code in set(Reason) else None
 
 
 def _names(jobs: Iterable[Mapping[str, Any]]) -> str:

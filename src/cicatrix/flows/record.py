@@ -55,6 +55,7 @@ def decided_entry(tx: Tx, turn: Deciding, facts: RunFacts, plan: Plan, *, decisi
             "runId": run.id,
             "workflowId": run.workflow_id,
             "workflowPath": run.path,
+            "workflow": tx.text(run.name) if run.name else "",
             "runAttempt": run.run_attempt or 0,
             "headSha": run.head_sha,
             "triggeringActorId": run.triggering_actor_id or "",

@@ -57,7 +57,11 @@ class _Leaf:
     """The place under which `Registry.lines` knows it: items without a name go by their number there."""
 
 
+DEFAULT = "(default)"
+"""The origin of a field that the document does not write."""
 _OFF = "stored and refused: enabled is false"
+_NO_RERUN = "may be asked for, and 0 reruns follow: maxRetries is 0"
+_RERUNS = (ActionType.RERUN_FAILED_JOBS, ActionType.RERUN_CHECKS)
 
 
 def changes(before: Registry | None, after: Registry) -> tuple[Change, ...]:
@@ -72,14 +76,14 @@ def changes(before: Registry | None, after: Registry) -> tuple[Change, ...]:
         origin = after.origin(will.line) if will else ""
         if will is None and was is not None and before is not None:
             origin = before.origin(was.line)
-        disabled = len(path) == 2 and (switch := new.get((*path, "enabled"))) is not None and switch.value is False
+        void = _void(path, new)
         found.append(
             Change(
                 place=".".join(path),
                 before=None if was is None else _told(path, was, old),
                 after=None if will is None else _told(path, will, new),
-                means=_OFF if disabled else _means(path, None if will is None else will.value),
-                direction="" if disabled else _direction(path, was, will),
+                means=void or _means(path, None if will is None else will.value),
+                direction="" if void else _direction(path, was, will),
                 origin=origin,
             )
         )
@@ -87,11 +91,15 @@ def changes(before: Registry | None, after: Registry) -> tuple[Change, ...]:
 
 
 def fields(registry: Registry) -> tuple[tuple[str, str, str], ...]:
-    """Every field as (place, value, origin)."""
+    """Every field as (place, value, origin); the origin of what the document does not write is `(default)`."""
     return tuple(
-        (".".join(path), _shown(leaf.value), registry.origin(leaf.line))
-        for path, leaf in _leaves(registry.tree, (), ())
+        (".".join(path), _shown(leaf.value), _origin(registry, leaf)) for path, leaf in _leaves(registry.tree, (), ())
     )
+
+
+def _origin(registry: Registry, leaf: _Leaf) -> str:
+    written = leaf.line in registry.lines or not registry.lines  # without any line known, nothing can be told apart
+    return registry.origin(leaf.line) if written else DEFAULT
 
 
 def _leaves(value: object, path: Path, line: Path) -> Iterator[tuple[Path, _Leaf]]:
@@ -120,6 +128,15 @@ def _items(items: Sequence[Any], path: Path, line: Path) -> Iterator[tuple[Path,
 def _inside_another(path: Path, old: Mapping[Path, _Leaf], new: Mapping[Path, _Leaf]) -> bool:
     """Whether the field is of an item that comes or goes as a whole, whose one line tells its fields."""
     return any((path[:n] in old) != (path[:n] in new) for n in range(1, len(path)))
+
+
+def _void(path: Path, leaves: Mapping[Path, _Leaf]) -> str:
+    """Why an action that comes as a whole lets nothing happen; empty where it does."""
+    if path[0] != "allowedActions" or len(path) != 2 or path not in leaves:
+        return ""
+    if leaves[(*path, "enabled")].value is False:
+        return _OFF
+    return _NO_RERUN if path[1] in _RERUNS and leaves[(*path, "maxRetries")].value == 0 else ""
 
 
 def _told(path: Path, leaf: _Leaf, leaves: Mapping[Path, _Leaf]) -> str:
@@ -172,7 +189,9 @@ def _means(path: Path, will: object) -> str:
     if head == "approvalRules":
         return "binds every action, beside the rule of the action itself"
     if head == "failClosed":
-        return "actions that are not listed: refused, or (false, in staging only, no writes to a branch) let through"
+        if will is not False:
+            return "actions that are not listed are refused"
+        return "actions that are not listed are let through in staging when they write to no branch, refused elsewhere"
     return "stored; Cicatrix does nothing that depends on it"
 
 

@@ -106,9 +106,9 @@ def _json(variable: str, text: str) -> object:
     try:
         return json.loads(text)
     except ValueError as wrong:
-        where = f"line {wrong.lineno}, column {wrong.colno}" if isinstance(wrong, json.JSONDecodeError) else "it"
+        where = f" from line {wrong.lineno}, column {wrong.colno} on" if isinstance(wrong, json.JSONDecodeError) else ""
     raise SettingsError(
-        f"{variable} is not JSON.", f"The text breaks off being JSON at {where}.", "Write a JSON list of host objects."
+        f"{variable} is not JSON.", f"The text is no JSON{where}.", "Write a JSON list of host objects."
     )
 
 

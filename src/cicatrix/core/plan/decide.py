@@ -153,7 +153,7 @@ def _decision_without_jobs(stops: Sequence[Stop]) -> str:
 
 
 def _sentences(jobs: Sequence[JobPlan], price: str, *, asleep: bool) -> tuple[str, ...]:
-    """The decision in words: first what reruns and its price, then one line a reason."""
+    """The decision in words: first what reruns and its price, then one line a reason, what blocks before what skips."""
     acting = [j for j in jobs if j.state]
     lines = []
     if acting:
@@ -162,7 +162,7 @@ def _sentences(jobs: Sequence[JobPlan], price: str, *, asleep: bool) -> tuple[st
     for job in jobs:
         if job.reason and not job.state and job.reason is not Reason.NOT_FAILED:
             groups.setdefault(job.reason, []).append(job)
-    for reason in by_precedence(groups):
+    for reason in sorted(by_precedence(groups), key=lambda r: r.action is not Action.BLOCKED):
         members = groups[reason]
         names = ", ".join(j.name for j in members[:SHOWN_NAMES])
         more = f" and {len(members) - SHOWN_NAMES} more" if len(members) > SHOWN_NAMES else ""

@@ -2,7 +2,7 @@
 
 from cicatrix.core.facts import Review
 from cicatrix.core.registry.approvals import approvers, latest_reviews
-from cicatrix.core.registry.document import advice, json_schema, restore, validate
+from cicatrix.core.registry.document import advice, advice_in_file, json_schema, restore, validate
 from cicatrix.core.registry.evaluate import NO_REGISTRY, evaluate
 from cicatrix.core.registry.model import (
     ActiveRegistry,
@@ -32,6 +32,7 @@ __all__ = [
     "Standing",
     "action_json",
     "advice",
+    "advice_in_file",
     "approvers",
     "combined",
     "evaluate",

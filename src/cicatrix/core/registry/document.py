@@ -26,6 +26,7 @@ _NAMED_BY = {"allowedActions": "actionType", "requiredChecks": "name", "labelMap
 """Lists whose items have their name in a dotted place, in place of their number."""
 
 RERUNS = (ActionType.RERUN_FAILED_JOBS, ActionType.RERUN_CHECKS)
+NO_RERUN = "is not set, which means no rerun at all: write the number of reruns, or 0 if none is meant"
 
 
 def validate(tree: object, positions: Positions, file: str) -> tuple[Registry | None, tuple[Problem, ...]]:
@@ -63,9 +64,18 @@ def advice(registry: Registry) -> tuple[Problem, ...]:
         place = f"allowedActions.{action.action_type}.maxRetries"
         if action.action_type in RERUNS and action.max_retries == 0 and place not in registry.lines:
             parent = f"allowedActions.{action.action_type}"
-            message = "is not set, which means no rerun at all: write the number of reruns, or 0 if none is meant"
-            found.append(Problem(path=place, message=message, line=registry.lines.get(parent), file=registry.file))
+            found.append(Problem(path=place, message=NO_RERUN, line=registry.lines.get(parent), file=registry.file))
     return tuple(found)
+
+
+def advice_in_file(tree: object, positions: Positions, file: str) -> tuple[Problem, ...]:
+    """The same advice on a parsed file that need not be valid, with line and column: for whoever corrects the file."""
+    problems = Problems(positions, file)
+    listed = tree.get("allowedActions") if isinstance(tree, Mapping) else None
+    for place, action in enumerate(listed if isinstance(listed, list | tuple) else ()):
+        if isinstance(action, Mapping) and action.get("actionType") in RERUNS and "maxRetries" not in action:
+            problems.report(("allowedActions", place, "maxRetries"), NO_RERUN)
+    return problems.in_order()
 
 
 def json_schema() -> dict[str, Any]:

@@ -162,8 +162,13 @@ def _cooldown(found: _Findings, config: AllowedAction, standing: Standing) -> da
         return None
     last = f"{standing.last_allowed:%Y-%m-%d %H:%M:%S} UTC"
     evidence = f"is {config.cooldown_minutes}, and the last allowed execution was at {last}"
-    found.no("cooldown", "cooldownMinutes", evidence, f"Ask again from {instant(ends)} on.")
+    found.no("cooldown", "cooldownMinutes", evidence, f"Ask again from {instant(_whole_second(ends))} on.")
     return ends
+
+
+def _whole_second(moment: datetime) -> datetime:
+    """The next whole second, for a sentence: never before the moment itself."""
+    return moment if not moment.microsecond else moment.replace(microsecond=0) + timedelta(seconds=1)
 
 
 def _approvals(found: _Findings, config: AllowedAction, standing: Standing) -> tuple[bool, bool]:

@@ -132,7 +132,7 @@ def tree_of(raw: bytes) -> Any:
         raise invalid([{"field": "body", "problem": why}]) from None
     except json.JSONDecodeError as wrong:
         where = f"line {wrong.lineno}, column {wrong.colno}"
-        raise invalid([{"field": "body", "problem": f"is not JSON: it breaks off being so at {where}"}]) from None
+        raise invalid([{"field": "body", "problem": f"is not JSON from {where} on"}]) from None
     except ValueError as wrong:
         raise invalid([{"field": "body", "problem": _said(wrong)}]) from None
     if _too_deep(tree):

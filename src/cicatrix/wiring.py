@@ -346,7 +346,7 @@ def last_look(settings: Settings, ledger: Ledger) -> Callable[[str], str | None]
             with ledger.read() as view:
                 operation = view.operation(operation_id)
                 if operation is None:
-                    return None
+                    return f"the ledger knows no operation {operation_id}"
                 action = action_of(operation).value
                 return view.kill_switch(operation.host, operation.repository_id, operation.owner_id, action)
         except LedgerError as trouble:

@@ -51,7 +51,12 @@ def test_a_switch_set_after_the_decision_keeps_the_call_back(tmp_path: Path, sco
         held.append(ctx)
         request = RerunRequest(request_id="r-1", principal="cli:ada")
         answer = rerun_failed_jobs(ctx, Target(owner="acme", repository="shop", pull_request=1), request).answer
+        with ctx.ledger.read() as view:
+            (operation,) = view.all_operations()
+            assert view.all_slots() == (), "definitely no effect: nothing stays charged"
     assert answer["decision"] == "BLOCKED", codes(answer)
+    assert codes(answer) == {"unit": "BLOCKED kill_switch"}, "a refused request says so"
+    assert operation.state.value == "REFUSED", "and it is not sent later either"
     assert [call for call in world.history.calls if call["method"] == "POST"] == []
 
 
@@ -60,10 +65,23 @@ def test_a_ledger_that_cannot_be_read_stops_the_write(tmp_path: Path) -> None:
     settings = load(environ=environ(tmp_path))
     with wiring.open_ledger_only(settings, read_only=False) as ledger:
         look = wiring.last_look(settings, ledger)
-        assert look("no such operation") is None
+        assert look("no such operation") == "the ledger knows no operation no such operation"
         ledger.close()
         for file in tmp_path.glob("ledger.db*"):
             file.write_bytes(b"this is no database" * 1000)
         why = look("no such operation")
     assert why is not None
     assert "cannot be read" in why
+
+
+@pytest.mark.shows("AU-2")
+@pytest.mark.parametrize("service", [True, False])
+def test_a_services_ledger_stamps_the_hash_of_its_allowlist(tmp_path: Path, *, service: bool) -> None:
+    settings = load(environ=environ(tmp_path) | {"GITHUB_REPO_ALLOWLIST": '{"allowlist": []}'})
+    with wiring.build(settings, service=service) as ctx:
+        with ctx.ledger.write("any") as tx:
+            tx.append("one.kind", {})
+        with ctx.ledger.read() as view:
+            (entry,) = view.entries()
+    wanted = wiring.access_policy(settings)[0].hash
+    assert entry.data.get("accessHash") == (wanted if service else None), "a shell has no access policy to name"

@@ -234,3 +234,19 @@ def test_what_must_not_start_is_told_before_a_ledger_is_opened(tmp_path: Path) -
     environ = variables(tmp_path, "http://127.0.0.1:9", CICATRIX_DATABASE_URL=str(tmp_path))
     assert "DEPLOY_ENV" in refused(environ, "--host", "0.0.0.0", "--port", "0")[1]
     assert "GITHUB_REPO_ALLOWLIST" in refused({**environ, "GITHUB_REPO_ALLOWLIST": "{"}, "--port", "0")[1]
+
+
+@pytest.mark.shows("GE-2", "GE-4", "LB-2")
+def test_a_service_that_will_refuse_every_write_says_so_and_is_not_ready(tmp_path: Path, world: World) -> None:
+    with (
+        serve(world) as server,
+        up(variables(tmp_path, server.api_url, DEPLOY_ENV="prod", LAWBOOK_HASH="another-9")) as running,
+    ):
+        ready = httpx.get(f"{running.url}/readyz", timeout=30)
+        assert ready.status_code == 503
+        assert "another-9" in ready.text
+        assert running.ends() == 0
+        told = " ".join(running.errors)
+    assert "the lawbook stops every write" in told
+    assert "no repository has a registry" in told
+    assert "the deployment has no lawbook" in told

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from cicatrix.core.cases import CaseState
 from cicatrix.core.operations import OperationState
-from cicatrix.ledger import BadCursor, StoredAttempt, StoredAudit
+from cicatrix.ledger import BadCursor, Page, StoredAttempt, StoredAudit, View
 
 from . import shapes
 from .answering import page, readable
@@ -22,7 +22,10 @@ from .bodies import LARGEST_ID, LARGEST_NUMBER, OWNER, REPO, REQUEST_ID
 from .openapi import documented, unchanged
 from .problems import Problem, invalid
 from .rights import may_read, nothing_here, visible
+from .service import Caller
 from .taking import Decimal, Reading, no_query, query_once
+
+T = TypeVar("T")
 
 router = APIRouter()
 
@@ -89,9 +92,34 @@ def text_of(number: int | None) -> str | None:
     return None if number is None else str(number)
 
 
-def listed(items: Sequence[BaseModel]) -> list[Any]:
+def told(item: BaseModel) -> dict[str, Any]:
     """As JSON with the names of the wire."""
-    return [item.model_dump(mode="json", by_alias=True) for item in items]
+    return item.model_dump(mode="json", by_alias=True)
+
+
+def listed(items: Sequence[BaseModel]) -> list[dict[str, Any]]:
+    """All of them."""
+    return [told(item) for item in items]
+
+
+def _page_of(
+    request: Request,
+    caller: Caller,
+    asked: Asked,
+    lister: Callable[..., Page[T]],
+    tell: Callable[[T], dict[str, Any]],
+    **filters: object,
+) -> Response:
+    """One page of a list: what this caller may see of it, each item as `tell` tells it, secrets masked."""
+    seen = visible(caller, asked.owner, asked.repo)
+    with caller.ctx.ledger.read() as view:
+        try:
+            found = lister(
+                view, host=seen.host, repository_ids=seen.ids, cursor=asked.cursor, limit=asked.limit, **filters
+            )
+        except BadCursor:
+            raise bad_cursor() from None
+    return page(request, caller.service.clean([tell(item) for item in found.items]), found.next_cursor)
 
 
 @router.get(
@@ -102,22 +130,17 @@ def listed(items: Sequence[BaseModel]) -> list[Any]:
     dependencies=[Depends(query_once)],
 )
 def list_decisions(request: Request, caller: Reading, asked: Annotated[AskedDecisions, Query()]) -> Response:
-    seen = visible(caller, asked.owner, asked.repo)
-    with caller.ctx.ledger.read() as view:
-        try:
-            found = view.list_decisions(
-                host=seen.host,
-                repository_ids=seen.ids,
-                pull_request=asked.pr_number,
-                run_id=text_of(asked.run_id),
-                decision=asked.decision,
-                request_id=asked.request_id,
-                cursor=asked.cursor,
-                limit=asked.limit,
-            )
-        except BadCursor:
-            raise bad_cursor() from None
-    return page(request, caller.service.clean(list(found.items)), found.next_cursor)
+    return _page_of(
+        request,
+        caller,
+        asked,
+        View.list_decisions,
+        dict,
+        pull_request=asked.pr_number,
+        run_id=text_of(asked.run_id),
+        decision=asked.decision,
+        request_id=asked.request_id,
+    )
 
 
 @router.get(
@@ -145,23 +168,17 @@ def get_decision(request: Request, caller: Reading, id: PathId) -> Response:  # 
     dependencies=[Depends(query_once)],
 )
 def list_operations(request: Request, caller: Reading, asked: Annotated[AskedOperations, Query()]) -> Response:
-    seen = visible(caller, asked.owner, asked.repo)
-    with caller.ctx.ledger.read() as view:
-        try:
-            found = view.list_operations(
-                host=seen.host,
-                repository_ids=seen.ids,
-                pull_request=asked.pr_number,
-                run_id=text_of(asked.run_id),
-                state=asked.state,
-                request_id=asked.request_id,
-                cursor=asked.cursor,
-                limit=asked.limit,
-            )
-        except BadCursor:
-            raise bad_cursor() from None
-    items = listed([shapes.OperationShape.model_validate(item) for item in found.items])
-    return page(request, caller.service.clean(items), found.next_cursor)
+    return _page_of(
+        request,
+        caller,
+        asked,
+        View.list_operations,
+        lambda item: told(shapes.OperationShape.model_validate(item)),
+        pull_request=asked.pr_number,
+        run_id=text_of(asked.run_id),
+        state=asked.state,
+        request_id=asked.request_id,
+    )
 
 
 @router.get(
@@ -176,7 +193,7 @@ def get_operation(request: Request, caller: Reading, id: PathId) -> Response:  #
         found = view.operation(id)
     if found is None or not may_read(caller, found.host, found.repository_id, f"{found.owner}/{found.repository}"):
         raise nothing_here("operation")
-    return readable(request, caller.service.clean(listed([shapes.OperationShape.model_validate(found)])[0]))
+    return readable(request, caller.service.clean(told(shapes.OperationShape.model_validate(found))))
 
 
 @router.get(
@@ -187,22 +204,16 @@ def get_operation(request: Request, caller: Reading, id: PathId) -> Response:  #
     dependencies=[Depends(query_once)],
 )
 def list_cases(request: Request, caller: Reading, asked: Annotated[AskedCases, Query()]) -> Response:
-    seen = visible(caller, asked.owner, asked.repo)
-    with caller.ctx.ledger.read() as view:
-        try:
-            found = view.list_cases(
-                host=seen.host,
-                repository_ids=seen.ids,
-                pull_request=asked.pr_number,
-                run_id=text_of(asked.run_id),
-                state=asked.state,
-                cursor=asked.cursor,
-                limit=asked.limit,
-            )
-        except BadCursor:
-            raise bad_cursor() from None
-    items = listed([shapes.CaseShape.model_validate(item) for item in found.items])
-    return page(request, caller.service.clean(items), found.next_cursor)
+    return _page_of(
+        request,
+        caller,
+        asked,
+        View.list_cases,
+        lambda item: told(shapes.CaseShape.model_validate(item)),
+        pull_request=asked.pr_number,
+        run_id=text_of(asked.run_id),
+        state=asked.state,
+    )
 
 
 @router.get(
@@ -217,7 +228,7 @@ def get_case(request: Request, caller: Reading, id: PathId) -> Response:  # noqa
         found = view.case(id)
     if found is None or not may_read(caller, found.host, found.repository_id, f"{found.owner}/{found.repository}"):
         raise nothing_here("case")
-    return readable(request, caller.service.clean(listed([shapes.CaseShape.model_validate(found)])[0]))
+    return readable(request, caller.service.clean(told(shapes.CaseShape.model_validate(found))))
 
 
 @router.get(
@@ -228,24 +239,18 @@ def get_case(request: Request, caller: Reading, id: PathId) -> Response:  # noqa
     dependencies=[Depends(query_once)],
 )
 def list_attempts(request: Request, caller: Reading, asked: Annotated[AskedAttempts, Query()]) -> Response:
-    seen = visible(caller, asked.owner, asked.repo)
-    with caller.ctx.ledger.read() as view:
-        try:
-            found = view.list_attempts(
-                host=seen.host,
-                repository_ids=seen.ids,
-                pull_request=asked.pr_number,
-                run_id=text_of(asked.run_id),
-                decision=asked.decision,
-                request_id=asked.request_id,
-                operation_id=asked.operation_id,
-                cursor=asked.cursor,
-                limit=asked.limit,
-            )
-        except BadCursor:
-            raise bad_cursor() from None
-    items = listed([shapes.Attempt.model_validate(_flat(item)) for item in found.items])
-    return page(request, caller.service.clean(items), found.next_cursor)
+    return _page_of(
+        request,
+        caller,
+        asked,
+        View.list_attempts,
+        lambda item: told(shapes.Attempt.model_validate(_flat(item))),
+        pull_request=asked.pr_number,
+        run_id=text_of(asked.run_id),
+        decision=asked.decision,
+        request_id=asked.request_id,
+        operation_id=asked.operation_id,
+    )
 
 
 @router.get(
@@ -256,23 +261,17 @@ def list_attempts(request: Request, caller: Reading, asked: Annotated[AskedAttem
     dependencies=[Depends(query_once)],
 )
 def list_audit(request: Request, caller: Reading, asked: Annotated[AskedAudit, Query()]) -> Response:
-    seen = visible(caller, asked.owner, asked.repo)
-    with caller.ctx.ledger.read() as view:
-        try:
-            found = view.list_audit(
-                host=seen.host,
-                repository_ids=seen.ids,
-                pull_request=asked.pr_number,
-                action_type=asked.action_type,
-                action_status=asked.action_status,
-                request_id=asked.request_id,
-                cursor=asked.cursor,
-                limit=asked.limit,
-            )
-        except BadCursor:
-            raise bad_cursor() from None
-    items = listed([shapes.Audit.model_validate(_flat(item)) for item in found.items])
-    return page(request, caller.service.clean(items), found.next_cursor)
+    return _page_of(
+        request,
+        caller,
+        asked,
+        View.list_audit,
+        lambda item: told(shapes.Audit.model_validate(_flat(item))),
+        pull_request=asked.pr_number,
+        action_type=asked.action_type,
+        action_status=asked.action_status,
+        request_id=asked.request_id,
+    )
 
 
 def _flat(stored: StoredAttempt | StoredAudit) -> dict[str, Any]:

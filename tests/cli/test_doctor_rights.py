@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from tests.cli.desk import Desk
+from cicatrix.flows.doctor_rights import expiry_check
+from tests.cli.desk import TOKEN, Desk
 
 DOCUMENT = """\
 version: 1.0.0
@@ -119,3 +122,55 @@ def test_the_seeds_deployment_checklist_is_one_line_and_one_remedy_an_item(desk:
     desk.set(DEPLOY_ENV=None)
     unset = {row["item"]: row for row in desk.cicatrix("doctor").json}["environment"]
     assert (unset["health"], "DEPLOY_ENV" in unset["remedy"]) == ("warning", True)
+
+
+@pytest.mark.shows("TK-3")
+@pytest.mark.parametrize(
+    ("days", "health", "remedy"),
+    [
+        (90, "ok", ""),
+        (15, "ok", ""),
+        (14, "warning", "Rotate it this week"),
+        (8, "warning", "Rotate it this week"),
+        (7, "warning", "Rotate it now"),
+        (1, "warning", "Rotate it now"),
+    ],
+)
+def test_the_end_of_a_token_is_told_two_weeks_and_one_week_before(
+    desk: Desk, days: int, health: str, remedy: str
+) -> None:
+    end = desk.world.now + timedelta(days=days, minutes=2)  # the command runs within these two minutes
+    end -= timedelta(minutes=4) if remedy else timedelta(0)
+    desk.world.token(TOKEN, login="octocat", expires_at=end)
+    ended = desk.cicatrix("doctor")
+    (row,) = [row for row in ended.json if row["item"] == "token expiry"]
+    assert (row["health"], row["remedy"].startswith(remedy)) == (health, True)
+    assert f"{end:%Y-%m-%d %H:%M} UTC" in row["says"]
+    assert ("every 90 days" in row["remedy"]) == (health == "warning")
+    assert ended.code == 0, "a warning is no error"
+
+
+@pytest.mark.shows("TK-3")
+def test_a_token_without_an_end_is_to_be_rotated_all_the_same(desk: Desk) -> None:
+    ((health, says),) = lines(desk, "token expiry")
+    assert (health, "every 90 days" in says) == ("ok", True)
+    desk.world.token("ghs_ofaworkflow", login="", kind="actions")
+    desk.set(GITHUB_TOKEN="ghs_ofaworkflow")
+    found = {row["item"] for row in desk.cicatrix("doctor").json}
+    assert "token" in found
+    assert "token expiry" not in found, "a workflow's token ends with its job"
+
+
+@pytest.mark.shows("TK-3")
+def test_the_line_at_its_edges(desk: Desk) -> None:
+    now = desk.world.now
+    ahead = [timedelta(days=14, seconds=1), timedelta(days=14), timedelta(days=7, seconds=1), timedelta(days=7)]
+    found = [expiry_check(now + left, now) for left in ahead]
+    assert [check.health.value for check in found] == ["ok", "warning", "warning", "warning"]
+    assert [check.remedy.split(",")[0] for check in found[1:]] == [
+        "Rotate it this week",
+        "Rotate it this week",
+        "Rotate it now",
+    ]
+    assert "in 47 hours" in expiry_check(now + timedelta(hours=47, minutes=59), now).says
+    assert "which is over" in expiry_check(now - timedelta(seconds=1), now).says

@@ -113,6 +113,7 @@ def test_the_doctor_without_a_network(bare: Desk) -> None:
                 exchanges=[],
                 repository=None,
                 kill_switch=lambda: None,
+                now=ctx.now(),
                 fast_scanner=False,
             )
         )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from cicatrix.core.canonical import canonical_hash
+from cicatrix.core.health.model import Check, Component
 from cicatrix.core.lawbook import (
     BUILT_IN,
     DELEGABLE,
@@ -33,6 +34,7 @@ from cicatrix.core.lawbook.problems import MOST_PROBLEMS
 from cicatrix.core.verdict import FailureClass
 
 REPO = ".github/cicatrix.yml"
+CHECK: dict[str, object] = {"name": "tests", "component": "tests", "command": ["npm", "test"]}
 DEPLOYMENT, ORGANISATION, REPOSITORY = LayerKind.DEPLOYMENT, LayerKind.ORGANISATION, LayerKind.REPOSITORY
 
 DAY_ONE: dict[str, Any] = {
@@ -60,11 +62,19 @@ DAY_ONE: dict[str, Any] = {
     "automation": [],
     "precision": {"minimumPercent": 90},
     "checks": [],
-    "remediation": {"allow": []},
-    "dispatch": {"via": "repository_dispatch", "deadline": "10m", "perCommit": 1, "perCase": 3},
+    "remediation": {"allow": [], "maxFiles": 20, "maxLines": 500},
+    "dispatch": {
+        "via": "repository_dispatch",
+        "workflow": "post-remediation-check.yml",
+        "deadline": "10m",
+        "perCommit": 1,
+        "perCase": 3,
+    },
     "rollback": {
         "healthBelow": 30,
         "deliver": "draft_pull_request",
+        "upTo": "validated",
+        "directPush": [],
         "createPerDay": 4,
         "mergePerDay": 0,
         "maxTargetAge": "72h",
@@ -138,7 +148,19 @@ def walk(tree: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ({"storm": {"window": "2 hours"}}, "storm.window must be a time such as 30s, 10m, 2h or 3d"),
         ({"storm": {"window": 120}}, "storm.window must be a time"),
         ({"minutes": {"perRepositoryDay": -1}}, "minutes.perRepositoryDay must be 0..10000000 or null"),
-        ({"checks": ["x"]}, "checks comes with part 3"),
+        ({"checks": ["x"]}, "checks[0] must be a mapping with "),
+        ({"checks": [{"name": "x", "component": "lint"}]}, "checks[0] needs command"),
+        ({"checks": [CHECK | {"command": "npm test"}]}, "checks[0].command must be a list of arguments"),
+        ({"checks": [CHECK | {"command": []}]}, "checks[0].command must be a list of 1..50 arguments"),
+        ({"checks": [CHECK | {"command": ["a\nb"]}]}, "checks[0].command[0] must be one argument of 1..500"),
+        ({"checks": [CHECK | {"component": "style"}]}, "checks[0].component must be lint or security or build or"),
+        ({"checks": [CHECK | {"parser": "xunit"}]}, "checks[0].parser must be exit-code or sarif or"),
+        ({"checks": [CHECK | {"directory": "../other"}]}, "checks[0].directory must be a path inside"),
+        ({"checks": [CHECK | {"directory": "a/.."}]}, "checks[0].directory must be a path inside"),
+        ({"checks": [CHECK | {"report": "/etc/passwd"}]}, "checks[0].report must be a path inside"),
+        ({"checks": [CHECK | {"timeout": "2h"}]}, "checks[0].timeout must be 1h at most"),
+        ({"checks": [CHECK | {"weight": 0}]}, "checks[0].weight must be 1..100"),
+        ({"checks": [CHECK, CHECK]}, "checks[1].name repeats tests"),
         ({"rules": [{"id": "x"}]}, "rules comes with part 4"),
         ({"delegated": ["version"]}, "delegated[0] must be "),
         ({"owners": ["me"]}, "owners[0] must be a login or team"),
@@ -335,6 +357,8 @@ def generated(schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
         return numbers | st.none() | st.floats(0, 9) | st.booleans()
     if kind == "boolean":
         return st.booleans()
+    if kind == "null":
+        return st.none()
     if kind == "array":
         return st.lists(generated(schema["items"]), max_size=3) if "items" in schema else st.just([])
     if kind == "string":
@@ -472,6 +496,24 @@ def test_side_effects_are_seen_in_names_unless_the_lawbook_names_the_job(name: s
         allow=("Build (*)", "Deploy docs preview", "*-preview-[x]"),
     )
     assert rules.word(name) == word
+
+
+@pytest.mark.shows("GK-4")
+def test_checks_are_declared_with_everything_that_runs_them() -> None:
+    tree = CHECK | {"parser": "junit", "report": "out/junit.xml", "weight": 3, "blocking": False, "timeout": "10m"}
+    (check,) = resolve([layer({"checks": [tree | {"directory": "backend"}]})]).lawbook.checks
+    assert check == Check(
+        name="tests",
+        component=Component.TESTS,
+        command=("npm", "test"),
+        parser="junit",
+        report="out/junit.xml",
+        weight=3,
+        blocking=False,
+        timeout=timedelta(minutes=10),
+        directory="backend",
+    )
+    SCHEMA_OF.validate({"checks": [tree]})
 
 
 def test_everything_but_labels_and_owners_can_be_delegated() -> None:

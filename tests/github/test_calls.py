@@ -45,6 +45,15 @@ READS: list[Callable[[GitHub], object]] = [
     lambda g: g.check_runs("o", "r", SHA),
     lambda g: g.file("o", "r", "a.yml"),
     lambda g: g.job_log("o", "r", "1"),
+    lambda g: g.pulls_of_head("o", "r", "cicatrix/fix/1"),
+    lambda g: g.pulls_of_commit("o", "r", SHA),
+    lambda g: g.comments("o", "r", 4),
+    lambda g: g.branch_rules("o", "r", "main"),
+    lambda g: g.protection("o", "r", "main"),
+    lambda g: g.commits("o", "r", SHA, 50),
+    lambda g: g.runs_since("o", "r", "repository_dispatch", START),
+    lambda g: g.artifacts("o", "r", "1"),
+    lambda g: g.artifact("o", "r", "1", limit=100),
 ]
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from cicatrix.github import Bounds, Deferred, GitHubError, Host, Refused, Secret, Unanswered, wire
+from cicatrix.github import Bounds, Deferred, GitHubError, Host, Refused, Secret, Unanswered, fields, wire
 from cicatrix.github.body import Answer
 from cicatrix.github.credentials import Bearer
 from cicatrix.github.exchange import Ask, Exchanges
@@ -173,7 +173,7 @@ def test_strange_values_in_a_webhook_are_tolerated() -> None:
 
 def test_a_webhook_of_no_known_shape_is_unknown() -> None:
     assert wire.delivery({"hello": 1}, host=HOST).kind == "unknown"
-    with pytest.raises(wire.Malformed):
+    with pytest.raises(fields.Malformed):
         wire.delivery({"workflow_run": {}}, host=HOST)
 
 

@@ -18,6 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cicatrix.cli.app import NOUNS, VERBS, app
+from cicatrix.core.heal_reasons import HEAL_PAGES, HealReason
 from cicatrix.core.lawbook import KEYS
 from cicatrix.core.reasons import Reason
 from cicatrix.ledger import export_lines
@@ -79,11 +80,20 @@ def test_the_generated_pages_are_fresh() -> None:
 
 
 def test_every_reason_setting_key_and_command_has_its_heading() -> None:
-    assert {reason.value for reason in Reason} <= set(headings(DOCS / "reasons.md"))
+    assert {reason.value for reason in (*Reason, *HealReason)} <= set(headings(DOCS / "reasons.md"))
     assert {setting.name for setting in reference()} <= set(headings(DOCS / "settings.md"))
     assert {*KEYS, "delegated"} <= set(headings(DOCS / "lawbook.md"))
     commands = {f"cicatrix {verb}" for verb in VERBS} | {f"cicatrix {n} {v}" for n, vs in NOUNS.items() for v in vs}
     assert commands <= set(headings(DOCS / "cli.md"))
+
+
+def test_every_code_of_healing_has_a_page_and_those_that_come_later_are_given_by_nothing() -> None:
+    assert set(HEAL_PAGES) == set(HealReason)
+    assert {reason.value for reason in HealReason} & {reason.value for reason in Reason} == set(), "one meaning a code"
+    assert all(all(page) for page in HEAL_PAGES.values())
+    code = "".join(text(path) for path in sorted((ROOT / "src").rglob("*.py")) if path.name != "heal_reasons.py")
+    given = set(re.findall(r"HealReason\.([A-Z_]+)", code))
+    assert {reason.name for reason in HealReason} - given == {reason.name for reason in docs.LATER_HEAL_REASONS}
 
 
 def test_every_variable_stands_on_the_settings_page() -> None:

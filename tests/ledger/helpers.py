@@ -15,17 +15,20 @@ from cicatrix.core.operations import (
     AttemptRow,
     AuditRow,
     JobRef,
+    Kind,
     Operation,
     OperationState,
     OutcomeRow,
     UsageQuery,
     Verb,
 )
+from cicatrix.core.records import MeasurementRow
 from cicatrix.ledger import Intent, Ledger, Tx
 
 START = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 HOST = "github.com"
 SHA = "a" * 40
+MAIN = "refs/heads/main"
 LONG = timedelta(minutes=5)
 
 
@@ -133,6 +136,62 @@ def case(case_id: str = "case1", **changes: Any) -> Case:
         opened_at=START,
         updated_at=START,
         data={"request": "request-1"},
+    )
+    return replace(base, **changes)
+
+
+def red_case(case_id: str = "case1", **changes: Any) -> Case:
+    """A case that `gate` opened: it has a ref and no run."""
+    return case(case_id, **({"run_id": "", "pull_request": 0, "ref": MAIN, "data": {}} | changes))
+
+
+def dispatch(operation_id: str = "op1", **changes: Any) -> Operation:
+    """A write that is no rerun."""
+    values: dict[str, Any] = {
+        "kind": Kind.DISPATCH.value,
+        "verb": Verb.REPOSITORY_DISPATCH,
+        "run_id": "",
+        "pull_request": 0,
+        "base_attempt": 0,
+        "named": (),
+        "minutes": 0,
+        "case_id": "case1",
+        "target": f"sha:{SHA}",
+        "params": {"eventType": "post-remediation-check", "branch": "octavias-fix", "sha": SHA, "pull": "41", "n": 3},
+    }
+    return operation(operation_id, **(values | changes))
+
+
+def intend_other(ledger: Ledger, wanted: Operation) -> Receipt:
+    """Record the intent of a write that takes no slots, as a flow does."""
+
+    def decide(tx: Tx) -> Intent:
+        stored = tx.record_intent(wanted)
+        return Intent(operation_id=stored.id, ledger_index=stored.intended_index or 0, kind=stored.kind)
+
+    receipt = ledger.intend("intent", decide)
+    assert isinstance(receipt, Receipt)
+    return receipt
+
+
+def measurement(**changes: Any) -> MeasurementRow:
+    base = MeasurementRow(
+        host=HOST,
+        repository_id="100",
+        owner="acme",
+        repository="site",
+        ref=MAIN,
+        sha=SHA,
+        case_id=None,
+        purpose="gate",
+        taken_at=START,
+        set_hash="c" * 64,
+        confidence=27,
+        health=25,
+        ready=False,
+        gate="fail",
+        band="critical",
+        report={"components": [{"name": "build", "score": 0}], "blockers": ["build is broken"]},
     )
     return replace(base, **changes)
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
 
-from cicatrix.core.cases import CaseState
+from cicatrix.core.cases import Case, CaseState
 from cicatrix.ledger import Ledger, LedgerError, StaleEpoch
-from tests.ledger.helpers import HOST, LONG, START, Clock, case
+from cicatrix.ledger.rows import case_values
+from cicatrix.ledger.tables import cases
+from tests.ledger.helpers import HOST, LONG, MAIN, SHA, START, Clock, case, open_ledger, red_case
 
 S = CaseState
 
@@ -138,3 +145,68 @@ def test_a_released_request_begins_again_at_once_as_resumed(ledger: Ledger, cloc
         tx.finish_request("r1", "{}")
         tx.release_request("r1")
         assert tx.begin_request("r1", "hash", clock.now, LONG).state == "finished"
+
+
+def test_a_case_without_a_run_is_unique_by_the_commit_of_its_ref(ledger: Ledger, clock: Clock) -> None:
+    with ledger.write("cases") as tx:
+        first = tx.open_case(red_case())
+        assert tx.open_case(red_case("case2", note="again")) == first == red_case()
+        assert tx.open_case(red_case("case3", ref="refs/heads/next")).id == "case3"
+        assert tx.open_case(red_case("case4", head_sha="b" * 40, opened_at=clock.move(minutes=1))).id == "case4"
+        assert tx.open_case(red_case("case5", repository_id="200")).id == "case5"
+        assert tx.open_case(case("of a run")).id == "of a run"
+    with ledger.read() as view:
+        assert view.case("case1") == first
+        assert view.case_of_ref(HOST, "100", MAIN, SHA) == first
+        assert view.case_of_ref(HOST, "100", MAIN, "c" * 40) is None
+        assert view.case_of_run(HOST, "100", "") is None
+        assert [found.id for found in view.cases_of_ref(HOST, "100", MAIN)] == ["case4", "case1"]
+        assert [found.id for found in view.cases_of_ref(HOST, "100", MAIN, 1)] == ["case4"]
+        assert view.cases_of_ref("ghes.example", "100", MAIN) == ()
+
+
+def test_a_case_needs_a_run_or_a_ref(ledger: Ledger) -> None:
+    with pytest.raises(ValueError, match="neither a run nor a ref"), ledger.write("case") as tx:
+        tx.open_case(red_case(ref=""))
+
+
+@pytest.mark.parametrize("make", [case, red_case])
+def test_threads_that_open_the_same_case_at_once_get_one(path: Path, clock: Clock, make: Callable[[str], Case]) -> None:
+    ledgers = [open_ledger(path, clock) for _ in range(2)]
+    got: list[str] = []
+    ready = threading.Barrier(6)
+
+    def work(me: int) -> None:
+        ready.wait()
+        with ledgers[me % 2].write("open") as tx:
+            got.append(tx.open_case(make(f"case{me}")).id)
+
+    workers = [threading.Thread(target=work, args=(me,)) for me in range(6)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(got) == 6
+    assert len(set(got)) == 1
+    for ledger in ledgers:
+        ledger.close()
+
+
+@pytest.mark.parametrize("make", [case, red_case])
+def test_the_table_itself_refuses_a_second_case(ledger: Ledger, make: Callable[[str], Case]) -> None:
+    with ledger.write("case") as tx:
+        tx.open_case(make("case1"))
+        with pytest.raises(IntegrityError, match="UNIQUE"), tx._connection.begin_nested():
+            tx._connection.execute(insert(cases), case_values(make("case2")))
+
+
+def test_a_case_without_a_run_is_claimed_and_saved_as_any_other(ledger: Ledger, clock: Clock) -> None:
+    with ledger.write("case") as tx:
+        tx.open_case(red_case())
+        mine = tx.claim_case("case1", clock.now, timedelta(hours=2))
+        assert mine
+        tx.save_case(replace(mine, state=S.ROLLING_BACK))
+    with ledger.read() as view:
+        stored = view.case_of_ref(HOST, "100", MAIN, SHA)
+        assert stored == replace(mine, state=S.ROLLING_BACK, lease_until=None)
+        assert [found.id for found in view.due_cases(clock.now)] == ["case1"]

@@ -15,7 +15,7 @@ from cicatrix.ledger.address import parse
 from cicatrix.ledger.connect import connect
 from cicatrix.ledger.guards import authorize
 from cicatrix.ledger.tables import APPEND_ONLY
-from tests.ledger.helpers import attempt, audit, open_ledger, outcome
+from tests.ledger.helpers import attempt, audit, measurement, open_ledger, outcome
 from tests.ledger.policy_values import (
     activate_lawbook,
     activate_registry,
@@ -42,6 +42,8 @@ def filled(ledger: Ledger) -> Ledger:
             tx.record_automation(automation(ledger_index=index))
             activate_registry(tx, registry(f"retries: {n}"))
             activate_lawbook(tx, version=f"2026-11-22.{n}")
+            tx.block_branch("github.com", "100", "refs/heads/main", f"case{n}", "rolled back", "octavia")
+            tx.record_measurement(measurement())
     return ledger
 
 
@@ -149,6 +151,11 @@ def test_our_own_connections_are_refused_before_any_trigger(guarded: sqlite3.Con
 def test_our_own_connections_cannot_remove_the_guards(guarded: sqlite3.Connection, statement: str) -> None:
     with pytest.raises(sqlite3.DatabaseError, match=r"not authorized|prohibited|may not be modified"):
         guarded.execute(statement)
+
+
+def test_every_table_with_guards_is_known_as_append_only(raw: sqlite3.Connection) -> None:
+    guarded = raw.execute("SELECT DISTINCT tbl_name FROM sqlite_master WHERE type = 'trigger'")
+    assert {name for (name,) in guarded} == set(APPEND_ONLY)
 
 
 def test_an_entry_cannot_be_inserted_with_a_gap_or_before_the_end(raw: sqlite3.Connection) -> None:

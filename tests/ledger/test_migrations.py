@@ -25,7 +25,8 @@ VERSIONS = Path("src/cicatrix/ledger/migrations/versions")
 
 def pieces(sql: str) -> list[str]:
     """The parts of a CREATE statement, in an order that does not depend on who wrote it."""
-    return sorted(part.strip().rstrip(",") for part in re.sub(r"[ \t]+", " ", sql).splitlines() if part.strip())
+    listed = re.sub(r",(?![^()]*\))", "\n", re.sub(r"(?s)\A([^(]*\()(.*)\)", r"\1\n\2\n)", sql))
+    return sorted(part.strip() for part in re.sub(r"[ \t]+", " ", listed).splitlines() if part.strip())
 
 
 def schema(connection: sqlite3.Connection) -> dict[str, list[str]]:

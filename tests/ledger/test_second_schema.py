@@ -11,11 +11,10 @@ import pytest
 
 from cicatrix.core.operations import OperationState
 from cicatrix.ledger import Ledger, LedgerUnavailable, export_lines, rebuild
-from cicatrix.ledger.address import parse
-from cicatrix.ledger.connect import connect
 from cicatrix.ledger.migrate import SCHEMA_VERSION, migrate
 from cicatrix.ledger.verify import read_head, verify
 from tests.ledger.helpers import HOST, Clock, attempt, audit, case, intend, open_ledger, operation, outcome, settle
+from tests.ledger.old_files import copy_back, failing_after, known_columns, rows, structure
 
 FIRST = (
     "entries",
@@ -31,13 +30,6 @@ FIRST = (
     "kill_switches",
     "identity_conflicts",
     "pacing",
-)
-MADE = (
-    sqlite3.SQLITE_CREATE_TABLE,
-    sqlite3.SQLITE_CREATE_INDEX,
-    sqlite3.SQLITE_CREATE_VIEW,
-    sqlite3.SQLITE_CREATE_TRIGGER,
-    sqlite3.SQLITE_DROP_TABLE,
 )
 
 
@@ -81,29 +73,20 @@ def old(tmp_path: Path, clock: Clock) -> tuple[Path, Path]:
     use(ledger, clock)
     ledger.close()
     path = tmp_path / "old.db"
-    migrate(lambda: connect(parse(str(path))), str(path), target="0001")
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("ATTACH DATABASE ? AS new", (str(new),))
-        for table in FIRST:
-            connection.execute(f"INSERT INTO {table} SELECT * FROM new.{table}")
-        connection.commit()
+    copy_back(new, path, "0001", FIRST)
     return path, new
-
-
-def rows(path: Path, table: str) -> list[object]:
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3").fetchall()
 
 
 @pytest.mark.shows("F18", "LG-6")
 def test_a_file_in_use_is_brought_up_to_date_and_every_old_row_stays(old: tuple[Path, Path], clock: Clock) -> None:
     path, _ = old
-    before = {table: rows(path, table) for table in FIRST}
+    known = known_columns(path, FIRST)
+    before = {table: rows(path, table, known[table]) for table in FIRST}
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
         assert "decisions" not in {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     ledger = open_ledger(path, clock)
-    assert {table: rows(path, table) for table in FIRST} == before
+    assert {table: rows(path, table, known[table]) for table in FIRST} == before
     assert all(before[table] for table in FIRST if table not in {"requests", "pacing"})
     with ledger.read() as view:
         head = read_head(view.head().as_json())
@@ -133,11 +116,6 @@ def test_old_decisions_are_found_as_new_ones_are(old: tuple[Path, Path], clock: 
 def test_an_upgraded_file_is_as_guarded_as_a_new_one(old: tuple[Path, Path], clock: Clock) -> None:
     path, new = old
     open_ledger(path, clock).close()
-
-    def structure(file: Path) -> list[object]:
-        with closing(sqlite3.connect(file)) as connection:
-            return connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY 1, 2").fetchall()
-
     assert structure(path) == structure(new)
 
 
@@ -146,22 +124,8 @@ def test_an_upgraded_file_is_as_guarded_as_a_new_one(old: tuple[Path, Path], clo
 def test_an_upgrade_stopped_half_way_leaves_the_old_file(old: tuple[Path, Path], stop: int, clock: Clock) -> None:
     path, _ = old
     before = rows(path, "kill_switches")
-
-    def creator() -> sqlite3.Connection:
-        """A connection whose disk gives out at the n-th piece of schema."""
-        connection = connect(parse(str(path)))
-        made = 0
-
-        def authorizer(action: int, *_: object) -> int:
-            nonlocal made
-            made += action in MADE
-            return sqlite3.SQLITE_DENY if made >= stop else sqlite3.SQLITE_OK
-
-        connection.set_authorizer(authorizer)
-        return connection
-
     with pytest.raises(Exception, match=r"not authorized|prohibited"):
-        migrate(creator, str(path))
+        migrate(failing_after(path, stop), str(path))
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
@@ -172,7 +136,7 @@ def test_an_upgrade_stopped_half_way_leaves_the_old_file(old: tuple[Path, Path],
 
 def test_an_old_file_is_not_opened_for_reading_alone(old: tuple[Path, Path]) -> None:
     path, _ = old
-    with pytest.raises(LedgerUnavailable, match="has schema 1, this version needs 2"):
+    with pytest.raises(LedgerUnavailable, match="has schema 1, this version needs 3"):
         open_ledger(path, read_only=True)
 
 

@@ -558,13 +558,13 @@ SWITCH = (
     guard(
         "nobody looks at the switches a last time",
         "flows/test_last_look.py::test_a_switch_set_after_the_decision_keeps_the_call_back",
-        "wiring.py",
-        "                may_write=last_look(settings, ledger),\n",
+        "wiring/__init__.py",
+        "                may_write=may_write,\n",
     ),
     guard(
         "switches that cannot be read stop nothing",
         "flows/test_last_look.py::test_a_ledger_that_cannot_be_read_stops_the_write",
-        "wiring.py",
+        "wiring/deployments.py",
         '            return f"the ledger\'s switches cannot be read: {trouble}"',
         "            return None",
     ),

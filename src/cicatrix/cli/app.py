@@ -10,7 +10,7 @@ import typer
 
 from cicatrix import __version__
 
-from . import nouns
+from . import heal_verb, nouns, report_verbs
 from .screen import Format
 
 VERBS = (
@@ -19,6 +19,14 @@ VERBS = (
     "triage",
     "prompt",
     "diagnose",
+    "gate",
+    "heal",
+    "validate",
+    "dispatch",
+    "rollback",
+    "release",
+    "report",
+    "init",
     "tick",
     "up",
     "doctor",
@@ -63,6 +71,11 @@ def _version(value: bool) -> None:
     if value:
         typer.echo(f"cicatrix {__version__}")
         raise typer.Exit
+
+
+app.command()(heal_verb.heal)
+app.command()(report_verbs.report)
+app.command()(report_verbs.init)
 
 
 @app.callback()
@@ -205,6 +218,122 @@ def diagnose(
     from . import diagnosing
 
     raise typer.Exit(diagnosing.diagnose(source, as_json=as_json, output=output))
+
+
+@app.command(
+    epilog="Exit codes: 0 ready, 1 blocked, unknown or an error, 2 warnings, 64 usage.",
+)
+def gate(
+    *,
+    path: Annotated[Path, typer.Option("--path", metavar="DIR", help="A folder of the checkout.")] = Path(),
+    commit: Annotated[
+        str, typer.Option("--ref", "--sha", metavar="COMMIT", help="What to measure: a SHA, a branch, HEAD.")
+    ] = "HEAD",
+    checks: Annotated[
+        Path | None,
+        typer.Option("--checks", metavar="FILE", help="A lawbook whose checks are run; else the commit's own."),
+    ] = None,
+    report_only: Annotated[bool, typer.Option("--report-only", help="Store nothing and open no case.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="Show stored measurements; measure nothing.")] = False,
+    repo: Repo = None,
+    lawbook: Lawbook = None,
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Run the stability checks on a commit of this checkout, in a clean copy, and say how healthy it is."""
+    from . import gating
+
+    options = gating.Options(
+        path=path,
+        commit=commit,
+        repo=repo,
+        checks=checks,
+        report_only=report_only,
+        history=history,
+        lawbook=lawbook,
+    )
+    raise typer.Exit(gating.gate(options, as_json=as_json, output=output))
+
+
+@app.command()
+def validate(
+    *,
+    sha: Annotated[
+        str | None, typer.Option("--sha", metavar="SHA", help="This commit, in full, instead of the payload's.")
+    ] = None,
+    path: Annotated[Path, typer.Option("--path", metavar="DIR", help="The checkout.")] = Path(),
+    measure_only: Annotated[
+        bool, typer.Option("--measure-only", help="Run the checks and stop: nothing is judged or signed.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Judge and sign what --measure-only wrote.")
+    ] = None,
+    output_file: Annotated[
+        Path | None, typer.Option("--output-file", metavar="FILE", help="Where the JSON goes as well.")
+    ] = None,
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Measure the commit that a dispatch names, and report what it found. Writes nothing to GitHub."""
+    from . import validating
+
+    options = validating.Options(path=path, sha=sha, measure_only=measure_only, report=report, file=output_file)
+    raise typer.Exit(validating.validate(options, as_json=as_json, output=output))
+
+
+@app.command()
+def rollback(
+    *,
+    sha: Annotated[str, typer.Argument(metavar="SHA", help="The commit to revert, in full.")],
+    repo: Repo = None,
+    branch: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The branch; the default one unless given.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Make the revert: a draft in CI, a prepared branch elsewhere. Else a dry run.")
+    ] = False,
+    lawbook: Lawbook = None,
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Revert a named commit as a draft pull request. A dry run unless --yes; never forced, never your checkout."""
+    from . import rolling_back
+
+    asked = rolling_back.Asked(repo=repo, branch=branch, yes=yes, lawbook=lawbook, as_json=as_json, output=output)
+    raise typer.Exit(rolling_back.rollback(sha, asked))
+
+
+@app.command()
+def dispatch(
+    *,
+    sha: Annotated[str, typer.Argument(metavar="SHA", help="The commit to validate, in full.")],
+    repo: Repo = None,
+    branch: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The branch; the default one unless given.")
+    ] = None,
+    lawbook: Lawbook = None,
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Ask the validation workflow to measure a commit. `tick` reads its signed report."""
+    from . import rolling_back
+
+    asked = rolling_back.Asked(repo=repo, branch=branch, lawbook=lawbook, as_json=as_json, output=output)
+    raise typer.Exit(rolling_back.dispatch(sha, asked))
+
+
+@app.command()
+def release(
+    *,
+    case: Annotated[str, typer.Argument(metavar="CASE", help="The case that `gate` names.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why the branch is safe again; it is recorded.")],
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Open the gate of a branch again after a rollback. Recorded under your name."""
+    from . import rolling_back
+
+    rolling_back.released(case, reason=reason, as_json=as_json, output=output)
 
 
 @app.command()

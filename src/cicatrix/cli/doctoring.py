@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cicatrix import wiring
@@ -88,6 +89,7 @@ def _patient(stack: ExitStack, settings: Settings, repo: str | None) -> Patient:
         exchanges=exchanges,
         repository=place,
         kill_switch=wiring.kill_switch(settings),
+        now=datetime.now(UTC),
         fast_scanner=importlib.util.find_spec("hyperscan") is not None,
         rights=rights,
         allowlist=Allowlist(policy=policy, configured=settings.repo_allowlist is not None, problems=troubles),

@@ -17,6 +17,8 @@ class Code(IntEnum):
     AUTHENTICATION = 4
     VERIFICATION = 5
     PENDING = 8
+    GATE_USAGE = 64
+    """Instead of 2, which is the seed's "warning", for `gate` alone (GK-5)."""
     INTERRUPTED = 130
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cicatrix import wiring
+from cicatrix.core.heal_reasons import HealReason
 from cicatrix.core.reasons import Reason
 from cicatrix.flows import explain as flow
 from cicatrix.settings import Settings
@@ -30,8 +31,9 @@ def explain(
     """Print why and why not; writes nothing."""
     screen = state.screen
     shape = screen.format(output, as_json)
-    if text is not None and text.strip() in set(Reason):
-        _page(flow.explain_reason(Reason(text.strip())), shape)
+    if text is not None and text.strip() in {*Reason, *HealReason}:
+        code = text.strip()
+        _page(flow.explain_reason(Reason(code) if code in set(Reason) else HealReason(code)), shape)
         return
     settings = settings_of(lawbook=lawbook)
     if text is not None and not any(sign in text for sign in "#@:/") and not text.lstrip("-").isdigit():
@@ -87,11 +89,11 @@ def _page(page: Mapping[str, str], shape: Format) -> None:
 def _operation(settings: Settings, operation_id: str, shape: Format) -> None:
     screen = state.screen
     with wiring.open_ledger_only(settings) as ledger, ledger.read() as view:
-        told = flow.explain_operation(view, operation_id)
+        told = flow.explain_operation(view, operation_id) or flow.explain_case(view, operation_id)
     if told is None:
         raise Stop(
             f"Nothing is known of {operation_id[:80]}.",
-            "It is no target, no reason code and no operation of this ledger.",
+            "It is no target, no reason code, no operation and no case of this ledger.",
             "`cicatrix operation list --all` lists the operations; `cicatrix explain --help` shows what may be named.",
         )
     if shape is Format.JSON:
@@ -99,5 +101,9 @@ def _operation(settings: Settings, operation_id: str, shape: Format) -> None:
         return
     from . import showing  # noqa: PLC0415 -- Rich is for tables only
 
-    showing.show_operation(screen, told["operation"])
+    if "operation" in told:
+        showing.show_operation(screen, told["operation"])
+    else:
+        about = told["ref"] or f"run {told['runId']}"
+        screen.line(f"{screen.safe(told['repository'])} {screen.safe(about)} at {told['headSha'][:12]}")
     showing.show_case(screen, told)

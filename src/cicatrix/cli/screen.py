@@ -72,7 +72,7 @@ class Screen:
     def json(self, value: object, *, compact: bool = False) -> None:
         """One JSON document. Everything beyond ASCII is escaped, so that no invisible character gets through."""
         separators = (",", ":") if compact else None
-        text = json.dumps(self._masked(value), indent=None if compact else 2, separators=separators)
+        text = json.dumps(self.masked(value), indent=None if compact else 2, separators=separators)
         # both marks stand inside strings only, where an escape changes nothing but the looks
         self._write(self.out, text.replace("##[", "\\u0023#[") if self.inside_actions else text)
 
@@ -132,15 +132,15 @@ class Screen:
         """A traceback, for -v; secrets masked."""
         self._write(self.err, self.redact(text).rstrip("\n"))
 
-    def _masked(self, value: Any) -> Any:
+    def masked(self, value: Any) -> Any:
         """The value with secrets masked; text without any stays as it is, to the byte."""
         if isinstance(value, str):
             masked = self.redact(value)
             return masked if REDACTED in masked and masked != value else value
         if isinstance(value, dict):
-            return {str(name): self._masked(item) for name, item in value.items()}
+            return {str(name): self.masked(item) for name, item in value.items()}
         if isinstance(value, list | tuple):
-            return [self._masked(item) for item in value]
+            return [self.masked(item) for item in value]
         return value
 
     def _write(self, stream: TextIO, text: str, *, end: str = "\n") -> None:

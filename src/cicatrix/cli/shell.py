@@ -71,9 +71,10 @@ def _run(arguments: list[str], screen: Screen) -> int:
 
 def _usage(wrong: typer.TyperException, arguments: Sequence[str], screen: Screen) -> int:
     message = wrong.format_message() or "No command was given."
-    command = " ".join(["cicatrix", *_command(arguments)])
+    words = _command(arguments)
+    command = " ".join(["cicatrix", *words])
     screen.fail("The command cannot be understood.", message, f"`{command} --help` shows how it is written.")
-    return wrong.exit_code
+    return Code.GATE_USAGE if words == ["gate"] else wrong.exit_code
 
 
 def _command(arguments: Sequence[str]) -> list[str]:

@@ -64,7 +64,10 @@ ENDED = frozenset({S.HANDED_OVER, S.CLOSED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One failed run's story. Unique by (host, repository id, run id)."""
+    """One failed run's story, unique by (host, repository id, run id).
+
+    One that `gate` opens has no run: it is unique by (host, repository id, ref, head SHA).
+    """
 
     id: str
     host: str
@@ -72,8 +75,11 @@ class Case:
     owner: str
     repository: str
     run_id: str
+    """Empty for a case that `gate` opened."""
     pull_request: int
     head_sha: str
+    ref: str = ""
+    """The full ref, such as `refs/heads/main`, of a case that `gate` opened; empty for a run's case."""
     state: CaseState
     wake_at: datetime | None
     """When the next tick is due; None waits for a person only."""

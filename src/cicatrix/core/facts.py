@@ -40,6 +40,8 @@ class Repository:
     name: str
     owner_id: str = ""
     """The organisation or person that owns it: the key of the organisation's budget."""
+    default_branch: str = field(default="", compare=False)
+    """Empty where the answer did not say. It is no part of what the repository is."""
 
     @property
     def full_name(self) -> str:
@@ -66,6 +68,25 @@ class PullRequest:
     """None while GitHub is still finding out, or when the answer did not say."""
     labels: tuple[str, ...] = ()
     assignees: tuple[str, ...] = ()
+    merged_at: datetime | None = None
+    """None when it is not merged; a closed pull request without it was closed unmerged."""
+    merge_commit_sha: str | None = None
+    """Of a merged pull request: the commit on the base branch, be it a merge, a squash or the last of a rebase. Before
+    that a test merge of GitHub's, which is on no branch."""
+    html_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comment:
+    """A comment of an issue or pull request. `body` is text of a stranger, unless its marker proves it ours."""
+
+    id: str
+    body: str
+    author_id: str | None
+    author: str | None
+    """None when the account is gone."""
+    created_at: datetime | None
+    updated_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +95,56 @@ class Branch:
     head_sha: str
     protected: bool | None
     """None when the answer did not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchRule:
+    """One rule of a ruleset that holds for a branch (https://docs.github.com/en/rest/repos/rules)."""
+
+    type: str
+    """GitHub's open enum: pull_request, required_status_checks, required_signatures, merge_queue, update, ..."""
+    ruleset_id: str
+    """Empty when the answer did not say."""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchProtection:
+    """The older protection of a branch (https://docs.github.com/en/rest/branches/branch-protection)."""
+
+    pull_request_reviews: bool
+    """A change must come by a pull request."""
+    status_checks: tuple[str, ...]
+    """Contexts that must be green before a merge."""
+    enforce_admins: bool
+    restricted: bool
+    """Only listed people, teams and Apps may push."""
+    linear_history: bool
+    signatures: bool
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A commit as GitHub lists it."""
+
+    sha: str
+    parents: tuple[str, ...]
+    """In git's order: the first is the branch that a merge went into. Empty for a root commit."""
+    authored_at: datetime | None
+    committed_at: datetime | None
+    """Dates are what the committer's clock said: they prove no order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A zip archive that a workflow run left behind (https://docs.github.com/en/rest/actions/artifacts)."""
+
+    id: str
+    name: str
+    size: int
+    """Bytes of the archive."""
+    expired: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +251,8 @@ class WorkflowRun:
     referenced_workflows: tuple[tuple[str, str], ...] = ()
     """(path as `owner/repo/.github/workflows/x.yml@ref`, sha) of each reusable workflow that the run used."""
     html_url: str = ""
+    display_title: str = ""
+    """What `run-name` of the workflow gave, else a title of GitHub's making. Who writes the event may choose it."""
 
     @property
     def completed(self) -> bool:
@@ -204,6 +277,8 @@ class CheckRun:
     title: str = ""
     summary: str = ""
     """What the App says about the outcome: text of a stranger, of any length."""
+    external_id: str = ""
+    """What the App itself calls it; of ours the operation's id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

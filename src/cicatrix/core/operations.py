@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -24,12 +24,41 @@ OPEN = frozenset({OperationState.SENT, OperationState.DEFERRED})
 CHARGED = frozenset(OperationState) - {OperationState.REFUSED}
 
 
+class Kind(StrEnum):
+    """What a write is about: the first word of its entries (foundations 4)."""
+
+    RERUN = "rerun"
+    DISPATCH = "dispatch"
+    PUSH = "push"
+    PULL_REQUEST = "pull_request"
+    COMMENT = "comment"
+    LABEL = "label"
+    CHECK_RUN = "check_run"
+
+
 class Verb(StrEnum):
-    """The endpoint that an operation calls, in GitHub's words."""
+    """The endpoint that an operation calls, in GitHub's words; for a push, what is pushed."""
 
     RERUN_FAILED_JOBS = "rerun-failed-jobs"
     RERUN_JOB = "rerun-job"
     RERUN = "rerun"
+    REPOSITORY_DISPATCH = "repository-dispatch"
+    WORKFLOW_DISPATCH = "workflow-dispatch"
+    PUSH_BRANCH = "push-branch"
+    """A branch of our own that is new: `cicatrix/...`."""
+    PUSH_DIRECT = "push-direct"
+    """A plain fast-forward of a branch that people work on."""
+    CREATE_PULL = "create-pull"
+    CLOSE_PULL = "close-pull"
+    CREATE_COMMENT = "create-comment"
+    UPDATE_COMMENT = "update-comment"
+    ADD_LABELS = "add-labels"
+    CREATE_CHECK_RUN = "create-check-run"
+    UPDATE_CHECK_RUN = "update-check-run"
+
+
+MAY_BE_REPEATED = frozenset({Kind.COMMENT, Kind.LABEL, Kind.CHECK_RUN})
+"""Kinds that may be sent again once a read shows the effect's absence (foundations 4). No other ever is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +82,7 @@ class Operation:
     """One intended write to GitHub, from its intent to its settled state."""
 
     id: str
-    kind: str = "rerun"
+    kind: str = Kind.RERUN.value
     verb: Verb
     host: str
     repository_id: str
@@ -62,16 +91,25 @@ class Operation:
     repository: str
     """The repository's name without its owner; for paths and for showing."""
     run_id: str
-    target_job_id: str | None
+    """Empty where the write is about no run."""
+    target_job_id: str | None = None
     """The job of a single-job rerun."""
     pull_request: int
     """0 without a pull request."""
     head_sha: str
-    base_attempt: int
+    base_attempt: int = 0
     """`run_attempt` when the intent was written; the effect is the next attempt, unless a person was faster."""
-    named: tuple[JobRef, ...]
-    dependants: tuple[JobRef, ...]
-    minutes: int
+    named: tuple[JobRef, ...] = ()
+    dependants: tuple[JobRef, ...] = ()
+    minutes: int = 0
+    case_id: str | None = None
+    target: str = ""
+    """What the write is about, one line of ours such as `ref:refs/heads/main` or `comment:41`; empty for a rerun.
+
+    At most one operation is open for one (kind, target) of a repository and run.
+    """
+    params: Mapping[str, object] = field(default_factory=dict)
+    """JSON: what it takes to send the write and to find its effect again. No secret, and no text of strangers."""
     request_id: str
     principal: str
     identity: str

@@ -43,6 +43,9 @@ class RerunRequest:
     only_jobs: frozenset[str] | None = None
     """Shown names of the jobs that wait for their turn (mixed: serial); None for a fresh request."""
 
+    for_action: ActionType | None = None
+    """The registry's action where the request is not for a rerun; the mode then says nothing."""
+
     requester: str | None = None
     """GitHub login of the person who asks, where it is known to be one: nobody approves their own request (RG-5)."""
 
@@ -62,6 +65,8 @@ class RerunRequest:
     @property
     def action(self) -> ActionType:
         """The action of the registry that this request asks for."""
+        if self.for_action is not None:
+            return self.for_action
         return ActionType.RERUN_CHECKS if self.mode is Mode.ALL_JOBS else ActionType.RERUN_FAILED_JOBS
 
 

@@ -1,4 +1,7 @@
-"""Rows that tell people who set what and what said no: registry, lawbook, stop rules, automation, kill switch."""
+"""Rows that tell people who set what and what said no: registry, lawbook, stop rules, automation, kill switch.
+
+Also what rungs 2 to 4 leave behind: measurements, blocked branches, leases of refs, credentials that were used.
+"""
 
 from __future__ import annotations
 
@@ -174,3 +177,63 @@ class KillSwitch:
     set_by: str
     set_at: datetime
     ledger_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasurementRow:
+    """One health measurement: a row of `health_measurements`."""
+
+    host: str
+    repository_id: str
+    owner: str
+    repository: str
+    """The repository's name without its owner."""
+    ref: str
+    """The full ref, such as `refs/heads/main`; empty for a commit that was measured by its SHA alone."""
+    sha: str
+    case_id: str | None = None
+    purpose: str
+    """gate, before, after, validation or culprit."""
+    taken_at: datetime
+    set_hash: str
+    """Hash of the declared checks: two measurements compare only under equal ones."""
+    confidence: int | None
+    """0..100; None when something is unknown, and so is `health`."""
+    health: int | None
+    ready: bool | None
+    gate: str
+    band: str
+    report: Mapping[str, object] = field(default_factory=dict)
+    """JSON without floats: the whole measurement, as the report shows it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchBlock:
+    """A branch whose gate stays closed after a rollback, until a person releases the case."""
+
+    case_id: str
+    ref: str
+    why: str
+    since: datetime
+    ledger_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefLease:
+    """The right to work on a ref; one case has it at a time."""
+
+    case_id: str
+    ref: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialSeen:
+    """A credential that was used, known by the salted hash of its token."""
+
+    slot: str
+    """Where it comes from, such as `CI_REDISPATCH_TOKEN`."""
+    fingerprint: str
+    first_seen: datetime
+    last_used: datetime
+    expires_at: datetime | None = None

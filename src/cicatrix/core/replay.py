@@ -14,7 +14,7 @@ from typing import Any
 
 from cicatrix.core.attempts import RunFacts
 from cicatrix.core.codec import Codec, Mismatch, codec_of, leave_out, special
-from cicatrix.core.facts import WorkflowRun
+from cicatrix.core.facts import CheckRun, PullRequest, WorkflowRun
 from cicatrix.core.graph import Graph
 from cicatrix.core.operations import Operation, Usage
 from cicatrix.core.plan import Plan, plan_rerun
@@ -131,5 +131,7 @@ def _graph() -> Codec:
 
 
 special(Graph, _graph)
-leave_out(WorkflowRun, "html_url")
+leave_out(WorkflowRun, "html_url", "display_title")
+leave_out(PullRequest, "html_url", "merged_at", "merge_commit_sha")
+leave_out(CheckRun, "external_id")
 leave_out(Evaluation, "action_config")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from cicatrix.core.access import AccessPolicy
+from cicatrix.core.facts import Repository
 from cicatrix.core.lawbook import Layer
 from cicatrix.core.policy import Environment
 from cicatrix.diagnosis import Diagnoser
+from cicatrix.git import GitUnsafe, Mirror
 from cicatrix.github import GitHub
 from cicatrix.ledger import Ledger
 
@@ -57,6 +59,37 @@ class Deployment:
     access: AccessPolicy | None = None
     """The service's access policy (AU-1); None in a shell, where the person who names the repository is the policy."""
     read_repository_lawbook: bool = True
+    run_checks: bool = False
+    """Whether the repository's own code may run here for a case."""
+    report_key: str | None = field(default=None, repr=False)
+    """Shared key of validation reports; while it is set, no report without its signature counts."""
+    in_ci: bool = False
+    """Inside GitHub Actions: a rollback may leave as a draft. In a shell it never leaves by itself."""
+
+
+def _no_mirror(home: Repository) -> Mirror:
+    raise GitUnsafe(f"no git workshop was set up for {home.full_name}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """Where git work and measuring happen."""
+
+    mirror: Callable[[Repository], Mirror] = _no_mirror
+    """Our own bare mirror of a repository, opened and checked. Raises GitError."""
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """This process's environment; what a check sees of it is scrubbed first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatcher:
+    """One credential that may start a validation, in its place in the order (RD-1)."""
+
+    name: str
+    """`app`, `GITHUB_TOKEN`, `CI_REDISPATCH_TOKEN` or `CI_REDISPATCH_TOKEN_PREVIOUS`."""
+    github: GitHub
+    fingerprint: str = ""
+    """Salted hash that tells one token from the next (TK-4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,3 +103,11 @@ class Context:
     gather: Gather = in_turn
     deployment: Deployment = field(default_factory=Deployment)
     log: Callable[..., None] = lambda *_args, **_fields: None
+    workshop: Workshop = field(default_factory=Workshop)
+    dispatchers: tuple[Dispatcher, ...] = ()
+    """Further credentials for re-dispatch beside `github`, in order."""
+    credential: str = "GITHUB_TOKEN"
+    """Name of the credential of `github`."""
+    may_write: Callable[[str], str | None] = lambda _operation_id: None
+    """The last look before bytes leave, for writes that pass no client of ours: why not, or None."""
+    boundary: Callable[[str], None] = lambda _name: None

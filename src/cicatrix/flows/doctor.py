@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from cicatrix.core.facts import Identity
 from cicatrix.core.lawbook import Layer, pin_problem, resolve
@@ -14,6 +15,7 @@ from cicatrix.flows.doctor_rights import (
     Allowlist,
     Rights,
     allowlist_check,
+    expiry_check,
     lawbook_checks,
     registry_checks,
     switch_checks,
@@ -51,6 +53,7 @@ class Patient:
     repository: tuple[str, str] | None
     kill_switch: Callable[[], str | None]
     fast_scanner: bool
+    now: datetime
     rights: Rights | None = None
     """What the ledger holds about rights; None when it cannot be read."""
     allowlist: Allowlist | None = None
@@ -181,7 +184,8 @@ def _github(patient: Patient) -> list[Check]:
     asked = bool(patient.exchanges)
     says = f"{host.api_url} answers" if asked else f"{host.api_url} was not asked: a workflow's token names nobody"
     api = Check(item="api", health=Health.OK if asked else Health.WARNING, says=says)
-    return [*_repository(patient, api, asked=asked), _token(patient, identity), _write_right(patient)]
+    about_token = [_token(patient, identity), *_expiry(patient, patient.github), _write_right(patient)]
+    return [*_repository(patient, api, asked=asked), *about_token]
 
 
 def _token(patient: Patient, identity: Identity) -> Check:
@@ -193,6 +197,13 @@ def _token(patient: Patient, identity: Identity) -> Check:
     if identity.shared:
         says += "; people may use the same identity, so an attempt after ours counts as ours"
     return Check(item="token", health=Health.OK, says=says)
+
+
+def _expiry(patient: Patient, github: GitHub) -> list[Check]:
+    """Of a personal token only: an App's tokens are made anew each hour, a workflow's ends with its job."""
+    if patient.credential not in {"user", "classic"}:
+        return []
+    return [expiry_check(github.token_expiry(), patient.now)]
 
 
 def _repository(patient: Patient, api: Check, *, asked: bool) -> list[Check]:

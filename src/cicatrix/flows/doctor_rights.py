@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from cicatrix.core.access import AccessPolicy
 from cicatrix.core.facts import Repository
@@ -109,6 +110,32 @@ def allowlist_check(allowlist: Allowlist, place: tuple[str, str] | None) -> Chec
         remedy = "Add it to GITHUB_REPO_ALLOWLIST if the service shall; a shell asks none."
         return Check(item=item, health=Health.WARNING, says=says, remedy=remedy)
     return Check(item=item, health=Health.OK, says=f"usable ({allowlist.policy.hash[:12]}), asked by `cicatrix up`")
+
+
+EARLY, LATE = timedelta(days=14), timedelta(days=7)
+"""How long before a token's end the doctor warns, and warns again (TK-3)."""
+
+
+def expiry_check(expiry: datetime | None, now: datetime) -> Check:
+    """When a personal token ends, as GitHub told it; it tells nothing of one without an end."""
+    item = "token expiry"
+    if expiry is None:
+        says = "GitHub names no end of this token: rotate it every 90 days all the same (docs/tokens.md)"
+        return Check(item=item, health=Health.OK, says=says)
+    left = expiry - now
+    says = f"it ends {expiry:%Y-%m-%d %H:%M} UTC, {_span(left)}"
+    if left > EARLY:
+        return Check(item=item, health=Health.OK, says=says)
+    when = "now" if left <= LATE else "this week"
+    remedy = f"Rotate it {when}, as every 90 days: make the new one, set it, run the doctor, revoke the old one."
+    return Check(item=item, health=Health.WARNING, says=says, remedy=f"{remedy} docs/tokens.md tells each step.")
+
+
+def _span(left: timedelta) -> str:
+    if left <= timedelta(0):
+        return "which is over"
+    hours = int(left.total_seconds()) // 3600
+    return f"in {hours // 24} days" if hours >= 48 else f"in {hours} hours"
 
 
 def lawbook_checks(rights: Rights | None, *, file: str | None) -> Iterator[Check]:

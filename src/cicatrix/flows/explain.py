@@ -13,12 +13,14 @@ from typing import Any
 
 from cicatrix.core.attempts import RunFacts
 from cicatrix.core.cases import Case
+from cicatrix.core.heal_reasons import HealReason
 from cicatrix.core.operations import Operation
 from cicatrix.core.plan import JobPlan, Plan
 from cicatrix.core.policy import RerunRequest
 from cicatrix.core.reasons import Action, Reason
 from cicatrix.flows.answer import SCHEMA_VERSION, evidence, nothing_found
 from cicatrix.flows.context import Context
+from cicatrix.flows.ladder.story import sentence as ladder_sentence
 from cicatrix.flows.reading import Reading, Target, read_target
 from cicatrix.flows.record import stamp
 from cicatrix.flows.rerun import preview_run
@@ -261,7 +263,25 @@ def explain_operation(view: View, operation_id: str) -> Told | None:
     }
 
 
-def explain_reason(reason: Reason) -> Told:
+def explain_case(view: View, case_id: str) -> Told | None:
+    """One case and everything that the ledger tells of it, oldest first; None when there is none of that id."""
+    case = view.case(case_id)
+    if case is None:
+        return None
+    entries = {entry.index: entry for entry in view.entries_of_case(case_id)}
+    if case.run_id:
+        entries |= {e.index: e for e in view.entries_of(run=(case.host, case.repository_id, case.run_id))}
+    return {
+        "case": _case(view, case),
+        "repository": f"{case.owner}/{case.repository}",
+        "runId": case.run_id,
+        "ref": case.ref,
+        "headSha": case.head_sha,
+        "story": [_entry(view, entries[index]) for index in sorted(entries)],
+    }
+
+
+def explain_reason(reason: Reason | HealReason) -> Told:
     """The page of a reason code."""
     page = reason.page
     return {
@@ -344,6 +364,9 @@ def _at(moment: datetime) -> str | None:
 
 def sentence(kind: str, data: Mapping[str, Any]) -> str:
     """One entry of the ledger in plain words. `data` has its texts resolved."""
+    told = ladder_sentence(kind, data)
+    if told is not None:
+        return told
     event = kind.rpartition(".")[2]
     if event == "decided":
         return _decided(data)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from cicatrix.core.actions import ActionType
 from cicatrix.core.attempts import RunFacts
-from cicatrix.core.operations import AttemptRow, AuditRow, Operation, Verb
+from cicatrix.core.operations import AttemptRow, AuditRow, Kind, Operation, Verb
 from cicatrix.core.plan import JobPlan, Plan
 from cicatrix.core.policy import Policy, RerunRequest
 from cicatrix.core.reasons import Action, Reason
@@ -213,6 +213,8 @@ def audit_row(
 
 def action_of(operation: Operation) -> ActionType:
     """The registry's action that the operation performs."""
+    if operation.kind != Kind.RERUN:
+        return ActionType(str(operation.params["action"]))
     return ActionType.RERUN_CHECKS if operation.verb is Verb.RERUN else ActionType.RERUN_FAILED_JOBS
 
 

@@ -15,9 +15,9 @@ Path = tuple[str, ...]
 PRESENT = "present"
 """The value of an item of a list as such; its fields stand in leaves of their own."""
 
-_NAMED_BY = ("actionType", "name", "identifier", "type")
+_NAMED_BY = ("actionType", "name", "identifier", "type", "id")
 """The field that tells the items of a list apart."""
-_NUMBERED = frozenset({"preconditions", "reviewerMappings"})
+_NUMBERED = frozenset({"preconditions", "reviewerMappings", "remedies"})
 """Lists whose items go by their number in `Registry.lines`."""
 _LOOSER_UP = frozenset({"maxRetries", "enabled"})
 _LOOSER_DOWN = frozenset(
@@ -31,7 +31,7 @@ _LOOSER_DOWN = frozenset(
         "dismissStaleReviews",
     }
 )
-_TEXTS = frozenset({"description", "notes", "createdAt", "createdBy", "updatedAt", "updatedBy"})
+_TEXTS = frozenset({"description", "about", "notes", "createdAt", "createdBy", "updatedAt", "updatedBy"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +173,8 @@ def _coming(path: Path, *, comes: bool) -> str:
     """Of an item or field that comes or goes as a whole."""
     if path[0] == "allowedActions" and len(path) == 2:
         return "looser" if comes else "tighter"
+    if "remedies" in path:
+        return "looser" if comes else "tighter"
     if "preconditions" in path or "approvalRule" in path or path[0] in {"approvalRules", "requiredChecks"}:
         return "tighter" if comes else "looser"
     return ""
@@ -212,6 +214,8 @@ def _action_means(path: Path, will: object) -> str:
         what = f"{will} min from an allowed execution to the next" if will else "no wait between executions"
     elif field == "requireEvidence":
         what = "only with an evidence reference" if will else "also without an evidence reference"
+    elif field == "remedies":
+        what = f"the fix {rest[0]} {'may no longer' if will is None else 'may'} be listed in remediation.allow"
     elif field == "preconditions":
         what = f"{'no longer ' if will is None else ''}only when {rest[0] if rest else 'these'} is met"
     else:

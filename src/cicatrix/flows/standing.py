@@ -12,12 +12,15 @@ from typing import TypeVar
 
 from cicatrix.core.actions import PERFORMED
 from cicatrix.core.codeowners import PLACES, CodeOwners, counting, team_of
-from cicatrix.core.facts import Branch, CheckRun, EnvironmentReview, Listing, PullRequest, Review
+from cicatrix.core.facts import Branch, CheckRun, EnvironmentReview, Listing, PullRequest, Repository, Review
 from cicatrix.core.registry.approvals import approvers, latest_reviews, needed_more, objectors, writers
 from cicatrix.core.registry.model import AllowedAction, ApprovalRule, PreconditionType, Registry
 from cicatrix.core.registry.standing import Standing
+from cicatrix.core.remedy.model import Remedy
+from cicatrix.core.remedy.own import own_remedies as remedies_of
 from cicatrix.flows.context import Context
 from cicatrix.github import Refused, Unanswered
+from cicatrix.ledger import View
 
 T = TypeVar("T")
 
@@ -321,3 +324,9 @@ def _code_owners(
         resolved.append(frozenset(logins))
     approved = writers(standing, approvers(standing) or frozenset())
     return counting(resolved, approved, 1 + needed_more(standing))
+
+
+def own_remedies(view: View, home: Repository) -> tuple[Remedy, ...]:
+    """The fixes that the repository's active registry brings along."""
+    active = view.active_registry(home.host, home.id)
+    return remedies_of(active.registry if active else None)

@@ -6,24 +6,28 @@ Every step is short, idempotent and serial for its case. What matters is what is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from cicatrix.core.actions import ActionType
 from cicatrix.core.attempts import RunFacts, executed_in, is_dependant_failure
 from cicatrix.core.cases import ENDED, Case, CaseState
 from cicatrix.core.facts import WorkflowRun
 from cicatrix.core.lawbook import Mode as LawbookMode
-from cicatrix.core.operations import Operation, OperationState
+from cicatrix.core.operations import Kind, Operation, OperationState
 from cicatrix.core.outcome import FAILED_OTHER, FAILED_SAME, HEALED, UNKNOWN, JobOutcome, judge_outcome
 from cicatrix.core.plan import NOT_FAILED
-from cicatrix.core.policy import Mode, RerunRequest
+from cicatrix.core.policy import Mode, Policy, RerunRequest
 from cicatrix.core.reasons import Reason
 from cicatrix.core.verdict import Verdict
 from cicatrix.flows.answer import Decided
 from cicatrix.flows.cases import move, still_held
 from cicatrix.flows.context import Context
 from cicatrix.flows.fresh import read_fresh
+from cicatrix.flows.ladder.climb import STEPS, lease_of, next_rung, step
+from cicatrix.flows.ladder.settling import settle
 from cicatrix.flows.outcomes import record_outcomes
+from cicatrix.flows.policies import policy_in
 from cicatrix.flows.reading import (
     Reading,
     diagnose_job,
@@ -55,7 +59,7 @@ class Ticked:
 def tick(ctx: Context, *, limit: int = 100) -> list[Ticked]:
     """Wake everything at the context's host that is due once. What goes wrong for one does not stop the others."""
     with ctx.ledger.read() as view:
-        operations = view.open_operations(limit, host=ctx.github.host.name)
+        operations = view.open_operations(limit, host=ctx.github.host.name, kinds=tuple(Kind))
     done = [_guarded(ctx, op) for op in operations]
     with ctx.ledger.read() as view:
         cases = view.due_cases(ctx.now(), limit, host=ctx.github.host.name)
@@ -77,7 +81,7 @@ def _guarded(ctx: Context, operation: Operation) -> Ticked | None:
 
 def _guarded_case(ctx: Context, due: Case) -> Ticked | None:
     with ctx.ledger.write("claim") as tx:
-        case = tx.claim_case(due.id, ctx.now(), LEASE)
+        case = tx.claim_case(due.id, ctx.now(), lease_of(due, LEASE))
     if case is None:
         return None
     try:
@@ -107,6 +111,8 @@ def _try_later(ctx: Context, claimed: Case, trouble: str) -> None:
 
 
 def _tick_operation(ctx: Context, operation: Operation) -> OperationState:
+    if operation.kind != Kind.RERUN:  # its case sends it again; here it is only read back
+        return settle(ctx, operation) if operation.state is OperationState.SENT else operation.state
     if operation.state is OperationState.SENT:
         return reconcile(ctx, operation)
     if operation.not_before is None or operation.not_before <= ctx.now():
@@ -122,6 +128,8 @@ def tick_case(ctx: Context, case: Case) -> Case:
     now = ctx.now()
     with ctx.ledger.read() as view:
         operation = view.operation(case.operation_id) if case.operation_id else None
+    if case.state in STEPS or (case.state is CaseState.DECIDING and (operation is None or case.data.get("rung"))):
+        return step(ctx, case)
     if operation is None:
         return _save(ctx, case, CaseState.HANDED_OVER, note="no operation belongs to this case")
     if case.state is CaseState.ACTING or (case.state is CaseState.QUEUED and operation.open):
@@ -244,9 +252,8 @@ def _after_judging(
     if facts.run.completed and facts.run.conclusion in NOT_FAILED:
         return _save(ctx, case, CaseState.CLOSED, note=f"healed: {len(healed)} of {len(named)} jobs, the run is green")
     if len(healed) == len(named):
-        return _save(
-            ctx, case, CaseState.HANDED_OVER, note="the jobs that were rerun passed; the run is red for another reason"
-        )
+        why = "the jobs that were rerun passed; the run is red for another reason"
+        return _higher(ctx, case, reading, facts) or _save(ctx, case, CaseState.HANDED_OVER, note=why)
     if reading.policy.resolved.lawbook.mode is LawbookMode.ACT:
         data = {**case.data, "automatic": True, "principal": SYSTEM}
         return _go_on(ctx, _save(ctx, case, CaseState.DECIDING, data=data, note="failed again, budget decides"))
@@ -273,11 +280,43 @@ def _go_on(ctx: Context, case: Case) -> Case:
     decided = decide_run(ctx, request, reading, facts, started=started, held=case)
     if decided.operation is None:
         state, wake_at, note = _rest(decided, facts)
-        return _save(ctx, case, state, wake_at=wake_at, note=note)
+        higher = _higher(ctx, case, reading, facts) if state is CaseState.HANDED_OVER else None
+        return higher or _save(ctx, case, state, wake_at=wake_at, note=note)
     with ctx.ledger.read() as view:
         current = view.case(case.id)
     assert current is not None
     return current
+
+
+def _higher(ctx: Context, case: Case, reading: Reading, facts: RunFacts) -> Case | None:
+    """The rung above the rerun, where the lawbook acts by itself and allows one: the same case goes on (one ladder)."""
+    home = reading.repository
+    if home is None or reading.policy.resolved.lawbook.mode is not LawbookMode.ACT:
+        return None
+    told = branch_of(facts)
+    if told is None:
+        return None
+    data = {**case.data, **told, "automatic": True, "principal": SYSTEM}
+    wanted = replace(case, data=data)
+
+    def policy_of(action: ActionType) -> Policy:
+        request = RerunRequest(request_id=case.id, principal=SYSTEM, automatic=True, for_action=action)
+        with ctx.ledger.read() as view:
+            return policy_in(view, ctx.deployment, reading.rules, request, home=home)
+
+    state = next_rung(ctx, reading.policy.resolved, wanted, home, policy_of)
+    if state is None:
+        return None
+    return _save(ctx, case, state, wake_at=ctx.now(), data=data, note="no rerun is left: the next rung")
+
+
+def branch_of(facts: RunFacts) -> dict[str, object] | None:
+    """What a rung above needs to know of the run's branch; None for a fork, where nothing of ours may be pushed."""
+    pull = facts.pull_request
+    if pull is not None:
+        own = pull.head_repository_id == facts.repository.id
+        return {"branch": pull.head_ref, "headRef": pull.head_ref} if own else None
+    return {"branch": facts.run.head_branch} if facts.run.head_branch else None
 
 
 def _request_of(case: Case) -> RerunRequest:

@@ -3,49 +3,37 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 import httpx
 
-from cicatrix.core.facts import CheckRun, Identity, Job, JobLog, Listing, PullRequest, Receipt, Repository, WorkflowRun
-from cicatrix.github import logs, names, wire
+from cicatrix.core.facts import CheckRun, Identity, Job, JobLog, Listing, PullRequest, Repository, WorkflowRun
+from cicatrix.github import fields, logs, names, wire
 from cicatrix.github.callers import CallerReads
-from cicatrix.github.credentials import READ, RERUN, AppCredentials, Credentials
-from cicatrix.github.errors import Refused, Unanswered
-from cicatrix.github.exchange import MARK, Ask, Exchange, Exchanges, Sent
+from cicatrix.github.credentials import CONTENTS, READ, WORKFLOWS, AppCredentials, Credentials, Secret
+from cicatrix.github.errors import NotSent, Refused, Unanswered
+from cicatrix.github.exchange import Ask, Exchange, Exchanges, Sent
 from cicatrix.github.files import Files, content_of
 from cicatrix.github.host import Host
 from cicatrix.github.reads import PER_PAGE
+from cicatrix.github.repair_reads import RepairReads
 from cicatrix.github.reviews import ReviewReads
 from cicatrix.github.table import BOUNDS, Bounds
 from cicatrix.github.tokens import Tokens
+from cicatrix.github.writes import Writes
 
 NEWER_RUNS = 30
 """Size of the one page of newer runs; GitHub lists the newest first."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """GitHub accepted a write. That is no proof of its effect: the new attempt appears by and by."""
-
-    status: int
-    request_id: str
-    """`X-GitHub-Request-Id`, for a question to GitHub's support."""
-
-    def as_json(self) -> Mapping[str, object]:
-        """For the column `github_response`."""
-        return {"status": self.status, "requestId": self.request_id}
 
 
 def _nothing(_: str) -> None:
     """The boundary of everyday life: it lets everything pass."""
 
 
-class GitHub(ReviewReads, CallerReads):
+class GitHub(ReviewReads, CallerReads, RepairReads, Writes):
     """GitHub at one host, as one identity. Safe for several threads at once.
 
     Every read may raise `NotSent`, `Refused`, `Deferred` or `Unanswered` (nothing changed in any case). Every write is
@@ -112,6 +100,37 @@ class GitHub(ReviewReads, CallerReads):
     def requests(self) -> tuple[Sent, ...]:
         """The requests sent so far, in order, as (method, path template); the hop to a log is `(log)`."""
         return tuple(self._exchanges.requests)
+
+    def clone_url(self, owner: str, repo: str) -> str:
+        """Where git reaches a repository; http at a loopback address only. Raises `NotSent` for any other place.
+
+        https://docs.github.com/en/get-started/git-basics/about-remote-repositories#cloning-with-https-urls
+        """
+        path = names.repository_path(owner, repo).removeprefix("/repos")
+        if not self.host.may_clone:
+            raise NotSent(
+                f"{self.host.web_url} is no place to clone from",
+                why="git is given our token, so the host must be reached by https",
+                next_step="Correct the host's web URL; http is for a simulated GitHub on this machine only.",
+            )
+        return f"{self.host.web_url}{path}.git"
+
+    def push_token(self, owner: str, repo: str, *, workflows: bool) -> Secret | None:
+        """A token for one repository that may push, also to workflow files where `workflows` says so; None without any.
+
+        An App's is narrowed to `contents: write` (and `workflows: write`); another credential is what it is.
+        https://docs.github.com/en/apps/creating-github-apps/registering-a-github-app/choosing-permissions-for-a-github-app#choosing-permissions-for-git-access
+        """
+        if self._credentials is None:
+            return None
+        return self._tokens.for_repository(owner, repo, WORKFLOWS if workflows else CONTENTS).token()
+
+    def token_expiry(self) -> datetime | None:
+        """When our personal token ends, as the last answer that told it said; None where none did (yet).
+
+        https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/token-expiration-and-revocation
+        """
+        return fields.spoken_moment(self._exchanges.token_expiry)
 
     def identity(self, owner: str = "", repo: str = "") -> Identity:
         """Who our writes will be made by, as `triggering_actor` will name it.
@@ -290,51 +309,16 @@ class GitHub(ReviewReads, CallerReads):
                 raise
             return JobLog(text=b"", missing="gone" if no.status == 410 else "not_found")
 
-    def rerun_failed_jobs(self, owner: str, repo: str, run_id: str, *, receipt: Receipt) -> Accepted:
-        """Rerun all failed jobs of the run and their dependants.
 
-        https://docs.github.com/en/rest/actions/workflow-runs#re-run-failed-jobs-from-a-workflow-run
-        """
-        template = "/repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs"
-        return self._rerun(owner, repo, template, f"runs/{names.number(run_id, 'run id')}/rerun-failed-jobs", receipt)
-
-    def rerun_job(self, owner: str, repo: str, job_id: str, *, receipt: Receipt) -> Accepted:
-        """Rerun one job and its dependants.
-
-        https://docs.github.com/en/rest/actions/workflow-runs#re-run-a-job-from-a-workflow-run
-        """
-        template = "/repos/{owner}/{repo}/actions/jobs/{job_id}/rerun"
-        return self._rerun(owner, repo, template, f"jobs/{names.number(job_id, 'job id')}/rerun", receipt)
-
-    def rerun(self, owner: str, repo: str, run_id: str, *, receipt: Receipt) -> Accepted:
-        """Rerun every job of the run. https://docs.github.com/en/rest/actions/workflow-runs#re-run-a-workflow"""
-        template = "/repos/{owner}/{repo}/actions/runs/{run_id}/rerun"
-        return self._rerun(owner, repo, template, f"runs/{names.number(run_id, 'run id')}/rerun", receipt)
-
-    def _rerun(self, owner: str, repo: str, template: str, rest: str, receipt: Receipt) -> Accepted:
-        """One POST. Its `X-Request-Id` names operation and send, so that a proxy's log can be matched with ours."""
-        if not isinstance(receipt, Receipt):
-            raise TypeError("a write to GitHub needs the Receipt of its recorded intent")
-        mark = names.header_text(f"{receipt.operation_id}/{receipt.send}", "operation id")
-        ask = Ask(
-            method="POST",
-            template=template,
-            path=f"{names.repository_path(owner, repo)}/actions/{rest}",
-            headers={MARK: mark},
-        )
-        answer = self._exchanges.write(ask, self._tokens.for_repository(owner, repo, RERUN))
-        return Accepted(status=answer.status, request_id=answer.headers.get("x-github-request-id", ""))
-
-
-def _app(tree: wire.Tree) -> Identity:
+def _app(tree: fields.Tree) -> Identity:
     slug = tree.get("slug")
     if not isinstance(slug, str) or not slug:
-        raise wire.Malformed("app.slug is missing")
+        raise fields.Malformed("app.slug is missing")
     return Identity(id=None, login=f"{slug}[bot]", kind="app")
 
 
-def _user(tree: wire.Tree) -> Identity:
+def _user(tree: fields.Tree) -> Identity:
     login = tree.get("login")
     if not isinstance(login, str) or not login:
-        raise wire.Malformed("user.login is missing")
-    return Identity(id=wire.identifier(tree.get("id"), "user.id"), login=login, kind="user")
+        raise fields.Malformed("user.login is missing")
+    return Identity(id=fields.ident(tree, "user.id"), login=login, kind="user")

@@ -31,7 +31,18 @@ READ: Permissions = {
 }
 """What all our reads together need; a token for reading carries exactly these."""
 RERUN: Permissions = {"actions": "write"}
-"""What a rerun needs (https://docs.github.com/en/rest/actions/workflow-runs#re-run-failed-jobs-from-a-workflow-run)."""
+"""What a rerun and a `workflow_dispatch` need (https://docs.github.com/en/rest/actions/workflow-runs#re-run-failed-jobs-from-a-workflow-run)."""
+CONTENTS: Permissions = {"contents": "write"}
+"""What a `repository_dispatch` and a push need
+(https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps)."""
+WORKFLOWS: Permissions = {"contents": "write", "workflows": "write"}
+"""What a push needs that changes a file under `.github/workflows` (same page)."""
+CONVERSATION: Permissions = {"pull_requests": "write"}
+"""What pull requests, their comments and their labels need. For the last two GitHub takes `issues` as well (same
+page); all of ours are about pull requests, so an App needs no rights on issues."""
+CHECK_RUN: Permissions = {"checks": "write"}
+PROTECTION: Permissions = {"administration": "read"}
+"""What it takes to read a branch's protection; few Apps have it, and its absence is an answer too."""
 MEMBERS: Permissions = {"members": "read"}
 """What it takes to ask for a team's members (https://docs.github.com/en/rest/teams/members): the organisation's."""
 STATUSES: Permissions = {"statuses": "read"}

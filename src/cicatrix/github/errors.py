@@ -19,6 +19,7 @@ from cicatrix.core.redact import redact
 
 _KEY_OF_A_LINK = re.compile(r"(?<=[?&])(sig|signature)=[^&\s\"']+", re.IGNORECASE)
 _LONGEST_TEXT = 500
+_LONGEST_BODY = 4_000
 _LOOKED_AT = 10_000
 
 
@@ -26,6 +27,12 @@ def shown(text: str) -> str:
     """Foreign text as one short line: redacted, without the keys of links, control and direction characters."""
     line = " ".join(_KEY_OF_A_LINK.sub(r"\1=[redacted]", redact(text[:_LOOKED_AT])).split())
     return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…"
+
+
+def kept_body(body: bytes) -> str:
+    """The body of an answer as it may be stored: its first 4,000 characters, redacted, without the keys of links."""
+    text = redact(body[:_LOOKED_AT].decode("utf-8", "replace"))
+    return _KEY_OF_A_LINK.sub(r"\1=[redacted]", text)[:_LONGEST_BODY]
 
 
 class Diagnostics(NamedTuple):
@@ -48,6 +55,8 @@ class GitHubError(Exception):
         self.next = shown(next_step) or type(self).next_step
         self.status = status
         """HTTP status of the answer, None when there was no answer."""
+        self.body = ""
+        """What GitHub answered, redacted and cut; empty when there was no answer or it had no body."""
 
     def diagnostics(self) -> Diagnostics:
         """What happened, why, and what to do next."""
@@ -100,6 +109,12 @@ class Refused(GitHubError):  # noqa: N818 - the four names of the design say wha
     def message(self) -> str:
         """GitHub's own words, redacted."""
         return self.why
+
+    @property
+    def permission_missing(self) -> bool:
+        """Whether the credential lacks a permission, so that another one may succeed. A rate limit is `Deferred`."""
+        said = self.accepted_permissions is not None or "resource not accessible" in self.why.lower()
+        return self.status == 403 and said and not self.running
 
 
 class Deferred(GitHubError):  # noqa: N818 - the four names of the design say what happened

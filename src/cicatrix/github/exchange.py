@@ -19,7 +19,7 @@ import httpx
 from cicatrix import __version__
 from cicatrix.github.body import Answer, flat, json_of, message, next_step, unpacked, without_keys, without_token
 from cicatrix.github.credentials import Bearer, Secret
-from cicatrix.github.errors import Deferred, GitHubError, NotSent, Refused, Unanswered
+from cicatrix.github.errors import Deferred, GitHubError, NotSent, Refused, Unanswered, kept_body
 from cicatrix.github.host import Host
 from cicatrix.github.table import BOUNDS, Bounds, FollowUp, Garbled, Step, follow_up
 
@@ -29,8 +29,14 @@ FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, Garbl
 MARK = "X-Request-Id"
 """Header of a write: `<operation id>/<send>`, so that a proxy's log can be matched with ours."""
 
+EXPIRY = "github-authentication-token-expiration"
+"""Header of answers to a personal token that ends
+(https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/token-expiration-and-revocation)."""
+
 LOG_TEMPLATE = "(log)"
 """Stands for the link of a log in `GitHub.requests`: the link itself is a key."""
+
+CREATED = frozenset({201})
 
 _LEAST_LEFT = 0.001
 
@@ -101,6 +107,8 @@ class Exchanges:
         self.now, self.sleep, self.jitter, self.monotonic = now, sleep, jitter, monotonic
         self.boundary, self.on_exchange, self.may_write = boundary, on_exchange, may_write
         self.requests: deque[Sent] = deque(maxlen=100_000)
+        self.token_expiry: str | None = None
+        """What the last answer that told it said of the token's end, in GitHub's words."""
         self.room = threading.BoundedSemaphore(max_concurrent)
         self._reads = transport or _transport(host, keep_alive=max_concurrent)
         # A write gets a fresh connection: a kept one may be closed under it, which would leave its effect open.
@@ -141,8 +149,8 @@ class Exchanges:
                 continue
             raise self.error(ask, then, answer, problem)
 
-    def write(self, ask: Ask, bearer: Bearer) -> Answer:
-        """The answer 201 to a POST, sent exactly once. Raises one of the four errors for everything else.
+    def write(self, ask: Ask, bearer: Bearer, accepts: frozenset[int] = CREATED) -> Answer:
+        """An answer of a status that `accepts` holds, to a write sent exactly once. All else raises one of the errors.
 
         The kill switch is asked when the token is there and a place among the connections is free: the last moment
         before bytes leave (GE-5).
@@ -163,10 +171,11 @@ class Exchanges:
         if then.step is Step.RENEW and answer is not None:
             bearer.renew(answer.headers)  # for the next operation; this one is refused
         if then.step is Step.DONE and answer is not None:
-            if answer.status == 201:
+            if answer.status in accepts:
                 return answer
+            right = " or ".join(map(str, sorted(accepts)))
             raise Unanswered(
-                f"{ask} was answered {answer.status}", why="GitHub accepts with 201; this may be a proxy's answer"
+                f"{ask} was answered {answer.status}", why=f"GitHub accepts with {right}; this may be a proxy's answer"
             )
         raise self.error(ask, then, answer, problem)
 
@@ -218,6 +227,7 @@ class Exchanges:
                     response.close()
             tree = None if ask.plain and response.is_success else json_of(response.status_code, body)
             answer = Answer(response.status_code, flat(response.headers), body, tree, url)
+            self.token_expiry = answer.headers.get(EXPIRY, self.token_expiry)
         except FAILURES as wrong:
             problem = wrong
         self.tell(
@@ -278,7 +288,13 @@ class Exchanges:
         return str(target) if self.host.same_origin(target) and str(target) != answer.url else None
 
     def error(self, ask: Ask, then: FollowUp, answer: Answer | None, problem: Exception | None) -> GitHubError:
-        """The error that a decision names, worded for a person. Holds text only."""
+        """The error that a decision names, worded for a person. Holds text only, GitHub's answer too (RD-6)."""
+        found = self._worded(ask, then, answer, problem)
+        if answer is not None:
+            found.body = kept_body(without_token(answer.body, answer))
+        return found
+
+    def _worded(self, ask: Ask, then: FollowUp, answer: Answer | None, problem: Exception | None) -> GitHubError:
         if answer is None:
             why = f"{type(problem).__name__}: {problem}" if problem is not None else "no answer"
             if then.error is NotSent:

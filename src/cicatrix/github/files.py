@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict
 from typing import TypeAlias
 
-from cicatrix.github.wire import Malformed, Tree
+from cicatrix.github.fields import Malformed, Tree
 
 Key: TypeAlias = tuple[str, str, str, str]
 """Owner and repository in lower case, path, ref (empty for the default branch)."""

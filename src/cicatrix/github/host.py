@@ -56,6 +56,15 @@ class Host:
             raise ValueError(f"api_version of host {self.name} is {self.api_version!r}; write a date as 2022-11-28")
 
     @property
+    def may_clone(self) -> bool:
+        """Whether git may be given a token for `web_url`: https, or http on loopback where http is allowed."""
+        try:
+            _checked(self.web_url, allow_http=self.allow_http)
+        except ValueError:
+            return False
+        return True
+
+    @property
     def networks(self) -> tuple[Network, ...]:
         """Networks that a log host may resolve to although they are private."""
         own = ("127.0.0.0/8", "::1/128") if self.allow_http else ()

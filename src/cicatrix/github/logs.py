@@ -56,6 +56,11 @@ class Kept:
             while sum(map(len, self._blocks)) - len(self._blocks[0]) >= self._tail_size:
                 self._blocks.popleft()
 
+    @property
+    def enough(self) -> bool:
+        """Whether what follows need not be read."""
+        return False
+
     def log(self) -> JobLog:
         """What was kept."""
         tail = b"".join((*self._blocks, self._pending))
@@ -68,22 +73,43 @@ class Kept:
         return JobLog(text=head + tail, truncated=True, gap_at=len(head), gap_lines=left_out)
 
 
-def fetch(exchanges: Exchanges, ask: Ask, bearer: Bearer, *, resolver: Resolver | None) -> JobLog:
+class Whole(Kept):
+    """Collects an archive: its bytes as they are, `truncated` when there are more than `limit`."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit, 0)
+
+    @property
+    def enough(self) -> bool:
+        return self._size > self._head_size
+
+
+def fetch(
+    exchanges: Exchanges,
+    ask: Ask,
+    bearer: Bearer,
+    *,
+    resolver: Resolver | None,
+    collect: Callable[[], Kept] | None = None,
+) -> JobLog:
     """The log, or why there is none. Raises the errors of a read for the first hop.
+
+    Each download goes into a new `collect`, which by default keeps head and tail of a log.
 
     `resolver` None leaves names to the transport, for one without a network. Otherwise each address of the name must
     be allowed, and the connection goes to an address that was checked (no second look-up that could answer otherwise).
     """
+    kept = collect or (lambda: Kept(exchanges.bounds.log_head, exchanges.bounds.log_tail))
     started, waited, tries, links = exchanges.monotonic(), 0.0, 0, 0
     while True:
         answer = exchanges.read(ask, bearer)
         if answer.status != 302:
-            return _cut(exchanges, answer)
+            return _cut(kept(), answer)
         target = _target(answer)
         if target is None or exchanges.host.log_refusal(target) is not None:
             return JobLog(text=b"", missing="host_refused")
         links += 1
-        log, status, problem = _download(exchanges, target, resolver)
+        log, status, problem = _download(exchanges, target, resolver, kept)
         if log is not None:
             return log
         if status in _UNUSABLE_LINK:  # expired on the way, perhaps: one new link
@@ -119,15 +145,14 @@ def _target(answer: Answer) -> httpx.URL | None:
         return None
 
 
-def _cut(exchanges: Exchanges, answer: Answer) -> JobLog:
+def _cut(kept: Kept, answer: Answer) -> JobLog:
     """A log that came without a redirect, as some proxies in front of an Enterprise Server give it."""
-    kept = Kept(exchanges.bounds.log_head, exchanges.bounds.log_tail)
     kept.add(answer.body)
     return kept.log()
 
 
 def _download(
-    exchanges: Exchanges, target: httpx.URL, resolver: Resolver | None
+    exchanges: Exchanges, target: httpx.URL, resolver: Resolver | None, collect: Callable[[], Kept]
 ) -> tuple[JobLog | None, int | None, Exception | None]:
     """One download: the log, or the status of the answer, or what went wrong."""
     try:
@@ -138,7 +163,7 @@ def _download(
         return JobLog(text=b"", missing="host_refused"), None, None
     status, problem = None, None
     for place in places:
-        log, status, problem = _stream(exchanges, target, place)
+        log, status, problem = _stream(exchanges, target, place, collect())
         if log is not None or not isinstance(problem, NOTHING_LEFT):
             return log, status, problem
     return None, status, problem
@@ -161,7 +186,7 @@ def _places(exchanges: Exchanges, target: httpx.URL, resolver: Resolver | None) 
 
 
 def _stream(
-    exchanges: Exchanges, target: httpx.URL, place: httpx.URL
+    exchanges: Exchanges, target: httpx.URL, place: httpx.URL, kept: Kept
 ) -> tuple[JobLog | None, int | None, Exception | None]:
     bounds = exchanges.bounds
     headers = {
@@ -171,7 +196,6 @@ def _stream(
         "User-Agent": f"cicatrix/{__version__}",
     }
     until = exchanges.monotonic() + bounds.log_total
-    kept = Kept(bounds.log_head, bounds.log_tail)
     response: httpx.Response | None = None
     problem: Exception | None = None
     try:
@@ -184,6 +208,8 @@ def _stream(
                 if response.status_code == 200:
                     for chunk in exchanges.chunks(response, until=until, limit=bounds.log_stream):
                         kept.add(chunk)
+                        if kept.enough:
+                            break
             finally:
                 response.close()
     except FAILURES as wrong:

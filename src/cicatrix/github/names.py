@@ -89,6 +89,13 @@ def file_path(path: str) -> str:
     return "/".join(quote(part, safe="") for part in segments)
 
 
+def workflow_file(name: str) -> str:
+    """A workflow's file name without folders, or its id, quoted for a path, or `NotSent`."""
+    if not name or len(name) > _LONGEST_REF or name in {".", ".."} or re.search(r"[/\\\x00-\x1f\x7f]", name):
+        raise _wrong("workflow", name, "the name of its file below .github/workflows, without a folder, or its id")
+    return quote(name, safe="")
+
+
 def header_text(value: str, what: str) -> str:
     """Text that may stand in a header, or `NotSent`."""
     if not _HEADER_TEXT.fullmatch(value):

@@ -31,6 +31,11 @@ def next_link(header: str) -> str | None:
     return None
 
 
+def cut_at(limit: int) -> str:
+    """Why a listing is incomplete that has more than `limit` items."""
+    return f"more than {limit} items; only {limit} are read"
+
+
 def collect(
     first: str,
     read: Callable[[str], tuple[tuple[T, ...], int | None, str]],
@@ -62,7 +67,7 @@ def collect(
             if key(item) in found:
                 return so_far("an item came twice: the list changed while it was read")
             if len(found) == limit:
-                return so_far(f"more than {limit} items; only {limit} are read")
+                return so_far(cut_at(limit))
             found[key(item)] = item
         try:
             target = next_link(link)
@@ -76,7 +81,7 @@ def collect(
         if url is not None and not page:
             return so_far("an empty page names a next one")
         if url is not None and len(found) == limit:
-            return so_far(f"more than {limit} items; only {limit} are read")
+            return so_far(cut_at(limit))
     if total is not None and total != len(found):
         return so_far(f"GitHub counts {total} items, {len(found)} were read")
     return so_far(None)

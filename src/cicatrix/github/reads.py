@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import TypeVar
 
 from cicatrix.core.facts import Listing
-from cicatrix.github import wire
+from cicatrix.github import fields, wire
 from cicatrix.github.body import Answer
 from cicatrix.github.credentials import READ, Bearer, Permissions
 from cicatrix.github.errors import Refused, Unanswered
@@ -34,7 +34,7 @@ class Reads:
         repo: str,
         ask: Ask,
         name: str | None,
-        parse: Callable[[wire.Tree], T],
+        parse: Callable[[fields.Tree], T],
         *,
         key: Callable[[T], Hashable],
         limit: int | None = None,
@@ -56,10 +56,10 @@ class Reads:
             limit=self._exchanges.bounds.items if limit is None else limit,
         )
 
-    def _about(self, owner: str, repo: str, ask: Ask, parse: Callable[[wire.Tree], T]) -> T:
+    def _about(self, owner: str, repo: str, ask: Ask, parse: Callable[[fields.Tree], T]) -> T:
         return self._parsed(ask, self._read(owner, repo, ask), parse)
 
-    def _ask(self, ask: Ask, bearer: Bearer, parse: Callable[[wire.Tree], T]) -> T:
+    def _ask(self, ask: Ask, bearer: Bearer, parse: Callable[[fields.Tree], T]) -> T:
         return self._parsed(ask, self._exchanges.read(ask, bearer), parse)
 
     def _read(self, owner: str, repo: str, ask: Ask, permissions: Permissions = READ) -> Answer:
@@ -71,13 +71,13 @@ class Reads:
                 self._tokens.forget_place(owner, repo)
             raise
 
-    def _parsed(self, ask: Ask, answer: Answer, parse: Callable[[wire.Tree], T]) -> T:
+    def _parsed(self, ask: Ask, answer: Answer, parse: Callable[[fields.Tree], T]) -> T:
         """The answer as a value; `Unanswered` for one that lacks what nothing can be decided without."""
         return self._value(ask, answer, lambda: parse(wire.document(answer.tree)))
 
     def _value(self, ask: Ask, answer: Answer, parse: Callable[[], T]) -> T:
         try:
             return parse()
-        except wire.Malformed as wrong:
+        except fields.Malformed as wrong:
             problem = str(wrong)
         raise Unanswered(f"{ask} was answered {answer.status}", why=problem, status=answer.status)

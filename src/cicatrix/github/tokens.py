@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cicatrix.github import wire
+from cicatrix.github import fields, wire
 from cicatrix.github.body import Answer
 from cicatrix.github.credentials import NAME_ONLY, AppCredentials, Bearer, Credentials, Permissions, Secret
 from cicatrix.github.errors import Refused, Unanswered
@@ -133,7 +133,7 @@ class Tokens:
     def _read(self, answer: Answer) -> tuple[Secret, datetime]:
         """The token and when it ends by our clock: GitHub's span of life, counted from now."""
         tree = answer.tree if isinstance(answer.tree, Mapping) else {}
-        text, until = tree.get("token"), wire.time(tree.get("expires_at"))
+        text, until = tree.get("token"), fields.moment(tree.get("expires_at"))
         if not isinstance(text, str) or not text or until is None:
             raise Unanswered("an installation token was asked for", why="the answer holds no token or no end of it")
         now = self._exchanges.now()
@@ -142,8 +142,8 @@ class Tokens:
 
     def _number(self, status: int, tree: object) -> str:
         try:
-            return wire.identifier(wire.document(tree).get("id"), "id")
-        except wire.Malformed as wrong:
+            return fields.ident(wire.document(tree), "id")
+        except fields.Malformed as wrong:
             problem = str(wrong)
         raise Unanswered("the App's place in a repository was asked for", why=problem, status=status)
 

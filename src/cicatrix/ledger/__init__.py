@@ -1,4 +1,4 @@
-"""REMEMBERS: append-only entries, operations and their slots, cases, requests; on SQLite.
+"""REMEMBERS: append-only entries, operations and their slots, cases, requests, measurements; on SQLite.
 
 Names are imported on first use, so that `cicatrix.ledger.verify` loads the standard library and the core alone;
 `verify` itself is imported from there.
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .export import export_lines
     from .ledger import Intent, Ledger
     from .listing import BadCursor, Page
+    from .measurements import StoredMeasurement
     from .policy_rows import StoredAutomation, StoredStop
     from .proofs import Proof
     from .requests import StoredRequest
@@ -41,6 +42,7 @@ _HOME = {
     "StoredAttempt": "rows",
     "StoredAudit": "rows",
     "StoredAutomation": "policy_rows",
+    "StoredMeasurement": "measurements",
     "StoredOutcome": "rows",
     "StoredRequest": "requests",
     "StoredStop": "policy_rows",
@@ -67,6 +69,7 @@ __all__ = [
     "StoredAttempt",
     "StoredAudit",
     "StoredAutomation",
+    "StoredMeasurement",
     "StoredOutcome",
     "StoredRequest",
     "StoredStop",

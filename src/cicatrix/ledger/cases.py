@@ -1,10 +1,13 @@
-"""Cases: one row a failed run, worked on by one claimer at a time. The epoch fences off whoever lost its lease."""
+"""Cases: one row a failed run or, without a run, a red commit of a ref; worked on by one claimer at a time.
+
+The epoch fences off whoever lost its lease.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, insert, literal_column, or_, select, update
 
 from cicatrix.core.cases import ENDED, Case, CaseState, may_follow
 
@@ -20,6 +23,18 @@ _OF_RUN = select(cases).where(
     cases.c.host == bindparam("host"),
     cases.c.repository_id == bindparam("repository_id"),
     cases.c.run_id == bindparam("run_id"),
+    cases.c.run_id != literal_column("''"),
+)
+# the conditions on '' are the partial indexes' own, written as they are there
+_WITHOUT_RUN = (
+    cases.c.host == bindparam("host"),
+    cases.c.repository_id == bindparam("repository_id"),
+    cases.c.ref == bindparam("ref"),
+    cases.c.run_id == literal_column("''"),
+)
+_OF_COMMIT = select(cases).where(*_WITHOUT_RUN, cases.c.head_sha == bindparam("head_sha"))
+_OF_REF = (
+    select(cases).where(*_WITHOUT_RUN).order_by(cases.c.opened_at.desc(), cases.c.id.desc()).limit(bindparam("most"))
 )
 _OPEN = insert(cases)
 _TAKE = (
@@ -42,6 +57,19 @@ def of_run(connection: Connection, host: str, repository_id: str, run_id: str) -
     return rows.case(found) if found else None
 
 
+def of_commit(connection: Connection, host: str, repository_id: str, ref: str, head_sha: str) -> Case | None:
+    """The case that `gate` opened for this commit of this ref."""
+    key = {"host": host, "repository_id": repository_id, "ref": ref, "head_sha": head_sha}
+    found = connection.execute(_OF_COMMIT, key).mappings().first()
+    return rows.case(found) if found else None
+
+
+def of_ref(connection: Connection, host: str, repository_id: str, ref: str, limit: int) -> tuple[Case, ...]:
+    """The cases that `gate` opened for this ref, newest first."""
+    key = {"host": host, "repository_id": repository_id, "ref": ref, "most": limit}
+    return tuple(rows.case(row) for row in connection.execute(_OF_REF, key).mappings())
+
+
 def due(connection: Connection, now: datetime, limit: int, host: str | None = None) -> tuple[Case, ...]:
     """Open cases whose time has come and that nobody holds, longest due first; of one host when it is named."""
     found = connection.execute(
@@ -59,8 +87,16 @@ def due(connection: Connection, now: datetime, limit: int, host: str | None = No
 
 
 def opened(connection: Connection, case: Case) -> Case:
-    """Insert the case, or return the one that its run has already."""
-    known = of_run(connection, case.host, case.repository_id, case.run_id)
+    """Insert the case, or return the one that its run has already; without a run, that commit of its ref.
+
+    Raises `ValueError` for a case that has neither run nor ref.
+    """
+    if not case.run_id and not case.ref:
+        raise ValueError(f"case {case.id} has neither a run nor a ref, so nothing tells it from others")
+    if case.run_id:
+        known = of_run(connection, case.host, case.repository_id, case.run_id)
+    else:
+        known = of_commit(connection, case.host, case.repository_id, case.ref, case.head_sha)
     if known is not None:
         return known
     connection.execute(_OPEN, rows.case_values(case))

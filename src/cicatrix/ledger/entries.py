@@ -106,6 +106,7 @@ def store(
             "host": data.get("host"),
             "repository_id": data.get("repositoryId"),
             "run_id": data.get("runId"),
+            "case_id": data.get("caseId") or None,
         },
     )
     if kind.endswith(".decided") and data.get("decisionId"):

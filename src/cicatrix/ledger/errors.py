@@ -4,14 +4,16 @@ LedgerError
 ├── LedgerUnavailable   it cannot be opened, read or written now: no write to GitHub may follow
 ├── LedgerUnsafe        the start-up self-test changed history, so the guards are gone
 ├── StaleEpoch          a case was claimed by someone else since
-└── OpenOperation       the run has an open operation already
+└── OpenOperation       an operation of this kind, run and target is open already
 """
 
 from __future__ import annotations
 
 import sqlite3
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from cicatrix.core.operations import Kind, Operation
 
 
 class LedgerError(Exception):
@@ -41,7 +43,19 @@ class StaleEpoch(LedgerError):  # noqa: N818 -- named for what is the case, as G
 
 
 class OpenOperation(LedgerError):  # noqa: N818 -- named for what is the case, as GitHub's four errors are
-    """The run has an open operation already; at most one may be open."""
+    """One is open already; at most one may be for a kind, run and target."""
+
+
+def open_already(operation: Operation, error: IntegrityError) -> OpenOperation:
+    """The error for a second operation."""
+    return OpenOperation(
+        "The run has an open operation already."
+        if operation.kind == Kind.RERUN
+        else f"Such a {operation.kind.replace('_', ' ')} has an open operation already.",
+        f"{f'run {operation.run_id}' if operation.run_id else operation.target} of repository"
+        f" {operation.repository_id}: {error.orig}.",
+        "Wait until it is settled (`cicatrix tick`), then ask again.",
+    )
 
 
 _ADVICE: tuple[tuple[frozenset[int], str, str, str], ...] = (

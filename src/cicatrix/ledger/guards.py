@@ -94,6 +94,15 @@ _PROBES = {
         " requires_approval, lawbook_version, lawbook_hash, resource_owner, resource_repo, created_at, host,"
         " repository_id, principal, ledger_index) VALUES ('', '', '', 0, '', 0, '', '', '', '', '', '', '', '', 0)"
     ),
+    "branch_blocks": (
+        "INSERT INTO branch_blocks (host, repository_id, ref, case_id, action, reason, principal, created_at,"
+        " ledger_index) VALUES ('', '', '', '', 'blocked', '', '', '', 0)"
+    ),
+    "health_measurements": (
+        "INSERT INTO health_measurements (host, repository_id, owner, repository, ref, sha, purpose, taken_at,"
+        " set_hash, gate, band, report, ledger_index, created_at)"
+        " VALUES ('', '', '', '', '', '', 'gate', '', '', '', '', '', 0, '')"
+    ),
 }
 _RELABELLED = (
     "INSERT OR REPLACE INTO lawbook_versions (id, scope, host, target, full_name, version, hash, content, file,"

@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from .errors import LedgerUnavailable, sqlite_code, unavailable
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """`PRAGMA user_version` of an up-to-date file: the number of migrations in `migrations/versions`."""
 
 APPLICATION_ID = 0x43696378

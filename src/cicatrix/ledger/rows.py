@@ -77,6 +77,7 @@ def operation_values(operation: Operation) -> Values:
     values["dependants"] = [job_values(job) for job in operation.dependants]
     values["verb"] = operation.verb.value
     values["state"] = operation.state.value
+    values["params"] = dict(operation.params)
     return values
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from cicatrix.core.operations import Operation, OperationState, Verb
+from cicatrix.core.operations import Kind, Operation, OperationState, Verb
 
 from .entries import EntryRow
 from .rows import job_ref, job_values
@@ -25,10 +26,17 @@ SETTLED_BY: Mapping[str, OperationState] = {
 
 Commit = Callable[[str], str]
 
+_CLEAR = re.compile(r"[0-9]{0,20}|[0-9a-f]{40}")
+"""A GitHub id, a SHA, or nothing. A commitment has 64 digits and is never mistaken for one of these."""
+
 
 def intended(operation: Operation, slots: Iterable[Slot], commit: Commit) -> dict[str, object]:
-    """The entry `<kind>.intended`: the operation and its slots. Names of people and repositories are committed."""
-    return {
+    """The entry `<kind>.intended`: the operation and, of a rerun, its slots.
+
+    Names of people and repositories are committed, and so is the target and every text in `params`: branches are named
+    there. What an operation does not have (case, target, params) is not mentioned.
+    """
+    data: dict[str, object] = {
         "operationId": operation.id,
         "decisionId": operation.decision_id,
         "requestId": commit(operation.request_id),
@@ -55,11 +63,41 @@ def intended(operation: Operation, slots: Iterable[Slot], commit: Commit) -> dic
         "notBefore": moment_text(operation.not_before),
         "send": operation.sends,
         "decidedIndex": operation.decided_index,
-        "slots": [
+    }
+    if operation.case_id is not None:
+        data["caseId"] = operation.case_id
+    if operation.target:
+        data["target"] = commit(operation.target)
+    if operation.params:
+        data["params"] = _committed(operation.params, commit)
+    if operation.kind == Kind.RERUN:
+        data["slots"] = [
             {"scope": s.scope, "n": s.n, "name": s.job_name, "key": s.job_key, "at": utc_text(s.created_at)}
             for s in slots
-        ],
-    }
+        ]
+    return data
+
+
+def _committed(value: object, commit: Commit) -> object:
+    """JSON whose texts are commitments. GitHub ids and SHAs stay clear: they name no person."""
+    if isinstance(value, str):
+        return value if _CLEAR.fullmatch(value) else commit(value)
+    if isinstance(value, Mapping):
+        return {name: _committed(item, commit) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_committed(item, commit) for item in value]
+    return value
+
+
+def _resolved(value: Any, clear: Commit) -> Any:
+    """The inverse of `_committed`."""
+    if isinstance(value, str):
+        return value if _CLEAR.fullmatch(value) else clear(value)
+    if isinstance(value, dict):
+        return {name: _resolved(item, clear) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_resolved(item, clear) for item in value]
+    return value
 
 
 def rebuild(
@@ -81,7 +119,7 @@ def rebuild(
         if event == "intended":
             told = _operation(family, data, entry.index, clear)
             operations[told.id] = told
-            slots[told.id] = [_slot(told, slot) for slot in data["slots"]]
+            slots[told.id] = [_slot(told, slot) for slot in data.get("slots", ())]
         elif data.get("operationId") in operations and event == "outcome":
             told = replace(operations[data["operationId"]], judged_attempt=data["runAttempt"])
             operations[told.id] = told
@@ -144,6 +182,9 @@ def _operation(kind: str, data: Mapping[str, Any], index: int, clear: Commit) ->
         sends=data["send"],
         decided_index=data["decidedIndex"],
         intended_index=index,
+        case_id=data.get("caseId"),
+        target=clear(data["target"]) if "target" in data else "",
+        params=_resolved(data.get("params", {}), clear),
     )
 
 

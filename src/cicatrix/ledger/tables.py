@@ -16,8 +16,9 @@ from sqlalchemy import (
 )
 
 from . import meta
+from .heal_tables import HEAL_HISTORY
 from .policy_tables import POLICY_HISTORY
-from .types import Json, Serial, UtcTime
+from .types import Json, Serial, UtcTime, partial_index
 
 metadata = meta.metadata
 
@@ -35,10 +36,12 @@ entries = Table(
     Column("host", String(255)),
     Column("repository_id", String(20)),
     Column("run_id", String(20)),
+    Column("case_id", String(64)),
     Index("ix_entries_decision", "decision_id"),
     Index("ix_entries_operation", "operation_id"),
     Index("ix_entries_run", "host", "repository_id", "run_id"),
     Index("ix_entries_kind", "kind", "idx"),
+    partial_index("ix_entries_case", "case_id", condition="case_id IS NOT NULL"),
 )
 
 job_rerun_attempts = Table(
@@ -182,17 +185,21 @@ operations = Table(
     Column("intended_index", Serial),
     Column("settled_index", Serial),
     Column("judged_attempt", Integer),
+    Column("case_id", String(64)),
+    Column("target", String(300), nullable=False, server_default=text("''")),
+    Column("params", Json, nullable=False, server_default=text("'{}'")),
     CheckConstraint(
         "state IN ('SENT', 'DEFERRED', 'CONFIRMED', 'REFUSED', 'INDETERMINATE')", name="ck_operations_state"
     ),
-    Index(
+    partial_index(
         "ux_operations_open",
         "host",
         "repository_id",
         "run_id",
+        "kind",
+        "target",
+        condition="state IN ('SENT', 'DEFERRED')",
         unique=True,
-        sqlite_where=text("state IN ('SENT', 'DEFERRED')"),
-        postgresql_where=text("state IN ('SENT', 'DEFERRED')"),
     ),
     Index("ix_operations_run", "host", "repository_id", "run_id"),
     Index("ix_operations_state", "state", "created_at"),
@@ -200,6 +207,10 @@ operations = Table(
     Index("ix_operations_repository", "host", "repository_id", "created_at"),
     Index("ix_operations_owner", "host", "owner_id", "created_at"),
     Index("ix_operations_sha", "host", "repository_id", "head_sha"),
+    partial_index("ix_operations_case", "case_id", condition="case_id IS NOT NULL"),
+    partial_index(
+        "ix_operations_target", "host", "repository_id", "kind", "target", "created_at", condition="target <> ''"
+    ),
 )
 
 slots = Table(
@@ -246,7 +257,9 @@ cases = Table(
     Column("operation_id", String(64)),
     Column("note", Text, nullable=False),
     Column("data", Json, nullable=False),
-    UniqueConstraint("host", "repository_id", "run_id", name="ux_cases_run"),
+    Column("ref", String(300), nullable=False, server_default=text("''")),
+    partial_index("ux_cases_run", "host", "repository_id", "run_id", condition="run_id <> ''", unique=True),
+    partial_index("ux_cases_ref", "host", "repository_id", "ref", "head_sha", condition="run_id = ''", unique=True),
     Index("ix_cases_wake", "wake_at"),
 )
 
@@ -315,7 +328,14 @@ pacing = Table(
     Column("next_at", UtcTime, nullable=False),
 )
 
-APPEND_ONLY = ("entries", "job_rerun_attempts", "workflow_action_audit", "rerun_outcomes", *POLICY_HISTORY)
+APPEND_ONLY = (
+    "entries",
+    "job_rerun_attempts",
+    "workflow_action_audit",
+    "rerun_outcomes",
+    *POLICY_HISTORY,
+    *HEAL_HISTORY,
+)
 """Tables whose rows nothing may change or remove."""
 
 MUTABLE = tuple(sorted(set(metadata.tables) - set(APPEND_ONLY)))

@@ -13,9 +13,12 @@ from cicatrix.core.cases import Case
 from cicatrix.core.operations import AttemptRow, AuditRow, Operation, OperationState, OutcomeRow
 
 from . import cases, requests, rows, slots, stops, story
-from .errors import OpenOperation
+from .branches import BranchWrites
+from .credentials import CredentialWrites
+from .errors import open_already
 from .keys import KeyWrites
 from .lawbooks import LawbookWrites
+from .measurements import MeasurementWrites
 from .policy_rows import PolicyWrites
 from .registries import RegistryWrites
 from .requests import StoredRequest
@@ -49,7 +52,16 @@ _SETTLE = (
 )
 
 
-class Tx(RegistryWrites, LawbookWrites, KeyWrites, PolicyWrites, View):
+class Tx(
+    RegistryWrites,
+    LawbookWrites,
+    KeyWrites,
+    PolicyWrites,
+    BranchWrites,
+    MeasurementWrites,
+    CredentialWrites,
+    View,
+):
     """A `View` that can also write. Made by `Ledger.write` and `Ledger.intend` only.
 
     `now` is the transaction's one moment: every entry that it appends bears it.
@@ -58,9 +70,9 @@ class Tx(RegistryWrites, LawbookWrites, KeyWrites, PolicyWrites, View):
     # operations: an entry and its row, in one step
 
     def record_intent(self, operation: Operation) -> Operation:
-        """Append `<kind>.intended` (the operation with the slots that `take_slots` took) and insert the operation.
+        """Append `<kind>.intended` (of a rerun with the slots that `take_slots` took) and insert the operation.
 
-        Returns it with `intended_index`. Raises `OpenOperation` when the run has an open one.
+        Returns it with `intended_index`. Raises `OpenOperation` when one is open of this kind, run and target.
         """
         index = self.append(
             f"{operation.kind}.intended", story.intended(operation, self.slots_of(operation.id), self.text)
@@ -117,15 +129,11 @@ class Tx(RegistryWrites, LawbookWrites, KeyWrites, PolicyWrites, View):
     # operations: rows alone
 
     def insert_operation(self, operation: Operation) -> None:
-        """Raises `OpenOperation` when the run has an open one."""
+        """Raises `OpenOperation` when one is open of this kind, run and target."""
         try:
             self._connection.execute(_INSERT_OPERATION, rows.operation_values(operation))
         except IntegrityError as error:
-            raise OpenOperation(
-                "The run has an open operation already.",
-                f"run {operation.run_id} of repository {operation.repository_id}: {error.orig}.",
-                "Wait until it is settled (`cicatrix tick`), then ask again.",
-            ) from error
+            raise open_already(operation, error) from error
 
     def settle_operation(
         self,
@@ -227,7 +235,10 @@ class Tx(RegistryWrites, LawbookWrites, KeyWrites, PolicyWrites, View):
     # cases and requests
 
     def open_case(self, case: Case) -> Case:
-        """Insert the case, or return the one that its run has already."""
+        """Insert the case, or return the one that its run has already; without a run, that commit of its ref.
+
+        Raises `ValueError` for a case that has neither run nor ref.
+        """
         return cases.opened(self._connection, case)
 
     def claim_case(self, case_id: str, now: datetime, lease: timedelta, *, force: bool = False) -> Case | None:
@@ -327,6 +338,8 @@ class Tx(RegistryWrites, LawbookWrites, KeyWrites, PolicyWrites, View):
             "runId": operation.run_id,
             "state": state.value,
         }
+        if operation.case_id is not None:
+            data["caseId"] = operation.case_id
         if answer:
             data["answer"] = self.text(answer)
         if not_before is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, String
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Index, Integer, String
+from sqlalchemy import text as sql_text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
@@ -49,3 +50,9 @@ Json = JSON(none_as_null=True)
 
 Serial = BigInteger().with_variant(Integer, "sqlite")
 """A 64-bit key; SQLite numbers rows only in a column declared INTEGER."""
+
+
+def partial_index(name: str, *columns: str, condition: str, unique: bool = False) -> Index:
+    """An index over a part of the rows. A query uses it when it states the same condition, without a bound value."""
+    told = sql_text(condition)
+    return Index(name, *columns, unique=unique, sqlite_where=told, postgresql_where=told)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select
 
-from cicatrix.core.operations import Operation, OperationState, Usage, UsageQuery
+from cicatrix.core.operations import Kind, Operation, OperationState, Usage, UsageQuery
 
 from . import rows, slots
 from .stops import identity_conflict, kill_switch
@@ -21,6 +21,7 @@ DAY = timedelta(hours=24)
 
 
 _OPERATIONS, _OUTCOMES = operations.c, rerun_outcomes.c
+_RERUN = _OPERATIONS.kind == Kind.RERUN.value  # the other kinds of writes have limits of their own
 
 _OF_RUN = (
     select(operations)
@@ -28,6 +29,7 @@ _OF_RUN = (
         _OPERATIONS.host == bindparam("host"),
         _OPERATIONS.repository_id == bindparam("repository_id"),
         _OPERATIONS.run_id == bindparam("run_id"),
+        _RERUN,
     )
     .order_by(_OPERATIONS.created_at, _OPERATIONS.intended_index, _OPERATIONS.id)
 )
@@ -44,6 +46,7 @@ _COUNTED = select(
     _OPERATIONS.minutes,
 ).where(
     _OPERATIONS.host == bindparam("host"),
+    _RERUN,
     _OPERATIONS.state != OperationState.REFUSED.value,
     or_(
         and_(
@@ -64,6 +67,7 @@ _CONFIRMED = (
         _OPERATIONS.host == bindparam("host"),
         _OPERATIONS.repository_id == bindparam("repository_id"),
         _OPERATIONS.head_sha == bindparam("head_sha"),
+        _RERUN,
         _OPERATIONS.state == OperationState.CONFIRMED.value,
     )
     .order_by(_OPERATIONS.settled_at)
@@ -73,7 +77,7 @@ _FIRST = select(func.min(_OPERATIONS.created_at)).where(
     _OPERATIONS.repository_id == bindparam("repository_id"),
     _OPERATIONS.head_sha == bindparam("head_sha"),
     _OPERATIONS.pull_request == bindparam("pull_request"),
-    _OPERATIONS.kind == "rerun",
+    _RERUN,
     _OPERATIONS.state == OperationState.CONFIRMED.value,
 )
 _JUDGED = (
@@ -136,7 +140,7 @@ def usage(connection: Connection, query: UsageQuery, now: datetime, *, excluding
 
 
 def operations_of_run(connection: Connection, host: str, repository_id: str, run_id: str) -> tuple[Operation, ...]:
-    """All operations of a run, oldest first."""
+    """All reruns of a run, oldest first."""
     key = {"host": host, "repository_id": repository_id, "run_id": run_id}
     return tuple(rows.operation(row) for row in connection.execute(_OF_RUN, key).mappings())
 

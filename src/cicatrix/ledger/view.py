@@ -9,14 +9,18 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, select
 
 from cicatrix.core.cases import Case
-from cicatrix.core.operations import OPEN, Operation, OperationState, Usage, UsageQuery
+from cicatrix.core.operations import Operation, OperationState, Usage, UsageQuery
 from cicatrix.core.records import KillSwitch
 
 from . import cases, entries, proofs, requests, rows, slots, stops, usage
+from .branches import BranchReads
+from .case_reads import CaseReads
+from .credentials import CredentialReads
 from .entries import EntryRow, Head
 from .keys import KeyReads
 from .lawbooks import LawbookReads
 from .listing import Listings
+from .measurements import MeasurementReads
 from .policy_rows import PolicyReads
 from .proofs import Proof
 from .registries import RegistryReads
@@ -29,7 +33,17 @@ from .tables import flags, job_rerun_attempts, operations, pacing, rerun_outcome
 _BY_ID = select(operations).where(operations.c.id == bindparam("id"))
 
 
-class View(RegistryReads, LawbookReads, KeyReads, PolicyReads, Listings):
+class View(
+    RegistryReads,
+    LawbookReads,
+    KeyReads,
+    PolicyReads,
+    CaseReads,
+    BranchReads,
+    MeasurementReads,
+    CredentialReads,
+    Listings,
+):
     """What the ledger held when the transaction began. `now` is that moment."""
 
     # operations and budgets
@@ -39,20 +53,15 @@ class View(RegistryReads, LawbookReads, KeyReads, PolicyReads, Listings):
         return rows.operation(found) if found else None
 
     def operations_of_run(self, host: str, repository_id: str, run_id: str) -> tuple[Operation, ...]:
-        """Oldest first."""
+        """Its reruns, oldest first."""
         return usage.operations_of_run(self._connection, host, repository_id, run_id)
 
     def operations_of_request(self, request_id: str) -> tuple[Operation, ...]:
         """Oldest first."""
         return self._operations(operations.c.request_id == request_id)
 
-    def open_operations(self, limit: int = 100, *, host: str | None = None) -> tuple[Operation, ...]:
-        """SENT and DEFERRED, oldest first; of one host when it is named."""
-        here = () if host is None else (operations.c.host == host,)
-        return self._operations(operations.c.state.in_(sorted(s.value for s in OPEN)), *here, limit=limit)
-
     def indeterminate_operations(self, limit: int = 100) -> tuple[Operation, ...]:
-        """Those that a person has to resolve, oldest first."""
+        """Those that a person has to resolve, of every kind, oldest first."""
         return self._operations(operations.c.state == OperationState.INDETERMINATE.value, limit=limit)
 
     def all_operations(self) -> tuple[Operation, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .surroundings import Surroundings
+from .surroundings import Surroundings, inherited
 
 if TYPE_CHECKING:
     from .errors import SettingsError
@@ -35,6 +35,7 @@ __all__ = [
     "SettingsError",
     "Surroundings",
     "effective",
+    "inherited",
     "load",
     "reference",
     "warnings",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -121,6 +121,48 @@ class Settings(BaseSettings):
         default=False,
         about="Lets a classic personal token work in production, although it cannot be narrowed.",
     )
+    redispatch_token: SecretStr | None = _setting(
+        "CI_REDISPATCH_TOKEN",
+        secret=True,
+        ours=False,
+        about="The credential that starts a validation when neither the App nor GITHUB_TOKEN may: a fine-grained token "
+        "with `contents: write` for repository_dispatch, or `actions: write` for workflow_dispatch.",
+    )
+    redispatch_token_previous: SecretStr | None = _setting(
+        "CI_REDISPATCH_TOKEN_PREVIOUS",
+        secret=True,
+        ours=False,
+        about="The token that CI_REDISPATCH_TOKEN took the place of; tried after it until "
+        "CI_REDISPATCH_TOKEN_PREVIOUS_UNTIL, and never after.",
+    )
+    redispatch_token_previous_until: datetime | None = _setting(
+        "CI_REDISPATCH_TOKEN_PREVIOUS_UNTIL",
+        ours=False,
+        about="When the previous token ends to count, such as `2026-12-01T00:00:00Z`. Without it that token never does.",
+    )
+    report_key: SecretStr | None = _setting(
+        "CICATRIX_REPORT_KEY",
+        secret=True,
+        about="Key that signs validation reports (HMAC-SHA256), equal in the validation workflow and here. While it is "
+        "set no report without this signature counts; without it the dispatch's own nonce signs.",
+    )
+    git_folder: Path | None = _setting(
+        "CICATRIX_GIT_FOLDER",
+        about="Folder of our own bare mirrors. Default: `mirrors` in the user's cache folder.",
+    )
+    ci: str = _setting(
+        "CI",
+        default="",
+        ours=False,
+        about="`true` in nearly every CI. There, in GitHub Actions and in the service a rollback leaves as a draft; on "
+        "any other machine it is prepared and never leaves.",
+    )
+    run_checks: bool = _setting(
+        "CICATRIX_RUN_CHECKS",
+        default=False,
+        about="Whether `tick`, `up` and `gate` may run the repository's own code here for a case (checks, fixes, "
+        "reproduction of a cause). The commands `heal` and `validate` always run it: whoever types them asks for it.",
+    )
     write_interval: float = _setting(
         "CICATRIX_WRITE_INTERVAL", default=1.0, about="Seconds between two writes to GitHub; 0 for load tests."
     )
@@ -157,6 +199,26 @@ class Settings(BaseSettings):
     api_version: str = _setting(
         "CICATRIX_API_VERSION", default="2022-11-28", about="The `X-GitHub-Api-Version` that is asked for."
     )
+    payload: str = _setting(
+        "CICATRIX_PAYLOAD",
+        default="",
+        about="The payload of a dispatch as JSON, for `validate`. It travels in the environment, never in a command.",
+    )
+    event_path: Path | None = _setting(
+        "GITHUB_EVENT_PATH",
+        ours=False,
+        about="Inside GitHub Actions: the file with the event, where `validate` looks without CICATRIX_PAYLOAD.",
+    )
+    step_output: Path | None = _setting(
+        "GITHUB_OUTPUT",
+        ours=False,
+        about="Inside GitHub Actions: the file that takes a step's outputs. The runner sets it.",
+    )
+    step_summary: Path | None = _setting(
+        "GITHUB_STEP_SUMMARY",
+        ours=False,
+        about="Inside GitHub Actions: the file that takes a step's summary, Markdown.",
+    )
     config: Path | None = _setting(
         "CICATRIX_CONFIG", about="A TOML file with any of these settings, by the names that `config show` prints."
     )
@@ -181,6 +243,11 @@ class Settings(BaseSettings):
     @classmethod
     def _trimmed(cls, value: str) -> str:
         return value.strip()
+
+    @field_validator("redispatch_token_previous_until")
+    @classmethod
+    def _zoned(cls, value: datetime | None) -> datetime | None:
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
     @field_validator("write_interval")
     @classmethod
@@ -231,6 +298,11 @@ class Settings(BaseSettings):
         return self._inside_actions
 
     @property
+    def in_ci(self) -> bool:
+        """The seed's rule: `CI` or `GITHUB_ACTIONS` is `true`."""
+        return self.inside_actions or self.ci.strip().lower() == "true"
+
+    @property
     def ephemeral_ledger(self) -> bool:
         """Inside GitHub Actions without a database or a server: the ledger would die with the runner."""
         return self.inside_actions and self.database_url is None and self.server is None
@@ -269,6 +341,9 @@ class Settings(BaseSettings):
             self.github_token,
             self.github_app_private_key,
             self.caller_token,
+            self.redispatch_token,
+            self.redispatch_token_previous,
+            self.report_key,
             *(entry.token for entry in self.hosts),
         ]
         found = [item.get_secret_value() for item in given if item is not None]
@@ -283,6 +358,11 @@ class Settings(BaseSettings):
         from platformdirs import user_state_path  # noqa: PLC0415 -- reads the environment, so it belongs in here
 
         return user_state_path("cicatrix") / "ledger.db"
+
+    @property
+    def mirrors(self) -> Path:
+        """Where our own bare mirrors are kept; they may be deleted at any time."""
+        return self.git_folder or self.cache_folder / "mirrors"
 
     @property
     def cache_folder(self) -> Path:

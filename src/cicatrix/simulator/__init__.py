@@ -3,16 +3,21 @@
 It shares no logic with the product, so that it can contradict it. Start at `World`.
 """
 
+from .artifacts import zipped
+from .dispatches import Dispatch
 from .exchange import Exchange, Request, Response
 from .faults import Fault, Faults
+from .git_repo import SimGit
 from .history import History
-from .parts import SimPull, SimRun
+from .parts import BranchRules, SimPull, SimRun
 from .repository import SimRepository
 from .specs import JobSpec, Outcome, SimulatorError
 from .transport import SimTransport
 from .world import World
 
 __all__ = [
+    "BranchRules",
+    "Dispatch",
     "Exchange",
     "Fault",
     "Faults",
@@ -21,10 +26,12 @@ __all__ = [
     "Outcome",
     "Request",
     "Response",
+    "SimGit",
     "SimPull",
     "SimRepository",
     "SimRun",
     "SimTransport",
     "SimulatorError",
     "World",
+    "zipped",
 ]

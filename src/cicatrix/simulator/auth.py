@@ -106,8 +106,9 @@ def app_of(secret: str, apps: Mapping[str, App], now: datetime) -> App:
 
 def missing_permission(principal: Principal, needed: str, level: str, docs: str) -> Refusal:
     """GitHub's 403 for a right that the token has not; the header names what would do."""
+    accepted = f"{needed}={level}" if level else needed
     if principal.kind == "user":
         message = "Resource not accessible by personal access token"
     else:
         message = "Resource not accessible by integration"
-    return Refusal(403, message, headers={"x-accepted-github-permissions": f"{needed}={level}"}, docs=docs)
+    return Refusal(403, message, headers={"x-accepted-github-permissions": accepted}, docs=docs)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from urllib.parse import quote
 
 from .bodies import Tree, node, numeric_id, stamp, user
-from .parts import SimStatus
+from .parts import SimCommit, SimStatus
 
 
-def branch_body(api: str, web: str, full_name: str, *, name: str, sha: str, protected: bool, made: datetime) -> Tree:
+def branch_body(api: str, web: str, full_name: str, *, name: str, commit: Tree, protected: bool) -> Tree:
     """`branch-with-protection`."""
     url = f"{api}/repos/{full_name}/branches/{quote(name, safe='')}"
     return {
         "name": name,
-        "commit": _commit(api, web, full_name, sha, made),
+        "commit": commit,
         "_links": {"self": url, "html": f"{web}/{full_name}/tree/{quote(name)}"},
         "protected": protected,
         "protection": {
@@ -25,10 +24,15 @@ def branch_body(api: str, web: str, full_name: str, *, name: str, sha: str, prot
     }
 
 
-def _commit(api: str, web: str, full_name: str, sha: str, made: datetime) -> Tree:
-    url = f"{api}/repos/{full_name}/commits/{sha}"
-    person = {"name": "Octo Cat", "email": "octocat@example.com", "date": stamp(made)}
+def commit_body(api: str, web: str, full_name: str, given: SimCommit) -> Tree:
+    """`commit`."""
+    repo, sha = f"{api}/repos/{full_name}", given.sha
+    url = f"{repo}/commits/{sha}"
+    person = {"name": given.author, "email": given.email, "date": stamp(given.authored_at)}
     author = user(api, web, "octocat")
+    parents = [
+        {"sha": p, "url": f"{repo}/commits/{p}", "html_url": f"{web}/{full_name}/commit/{p}"} for p in given.parents
+    ]
     return {
         "sha": sha,
         "node_id": node("C", numeric_id(sha)),
@@ -37,14 +41,14 @@ def _commit(api: str, web: str, full_name: str, sha: str, made: datetime) -> Tre
         "comments_url": f"{url}/comments",
         "author": author,
         "committer": author,
-        "parents": [],
+        "parents": parents,
         "commit": {
-            "url": f"{api}/repos/{full_name}/git/commits/{sha}",
+            "url": f"{repo}/git/commits/{sha}",
             "author": person,
-            "committer": person,
-            "message": "A change",
+            "committer": {**person, "date": stamp(given.committed_at)},
+            "message": given.message,
             "comment_count": 0,
-            "tree": {"sha": sha, "url": f"{api}/repos/{full_name}/git/trees/{sha}"},
+            "tree": {"sha": given.tree, "url": f"{repo}/git/trees/{given.tree}"},
             "verification": {
                 "verified": False,
                 "reason": "unsigned",

@@ -16,6 +16,7 @@ from .specs import KNOWN_CONCLUSIONS
 from .state import Execution
 
 if TYPE_CHECKING:
+    from .repository import SimRepository
     from .world import World
 
 T = TypeVar("T")
@@ -62,6 +63,30 @@ class Call:
             raise auth.bad_credentials()
         if not self.principal.may(permission, level):
             raise auth.missing_permission(self.principal, permission, level, docs)
+
+    def need_any(self, permissions: Sequence[str], level: str = "read", docs: str = "") -> None:
+        """The same where one of several rights is enough; the header names them all."""
+        if self.principal is None:
+            raise auth.bad_credentials()
+        if not any(self.principal.may(permission, level) for permission in permissions):
+            raise auth.missing_permission(self.principal, "; ".join(f"{p}={level}" for p in permissions), "", docs)
+
+    def wrote(
+        self, kind: str, repo: SimRepository, *, head_sha: str = "", run: int | None = None, **detail: object
+    ) -> None:
+        """Records what this call really did."""
+        self.world.history.write(
+            at=self.world.now,
+            kind=kind,
+            repository=repo.full_name,
+            repository_id=repo.id,
+            login=self.login,
+            call=self.seq,
+            client_id=self.request.headers.get("x-request-id", ""),
+            head_sha=head_sha,
+            run=run,
+            detail=detail,
+        )
 
     def tree(self) -> Tree:
         """The request's JSON body; an empty one counts as `{}`."""

@@ -32,7 +32,7 @@ def check_runs(call: Call, repo: SimRepository, ref: str) -> Response:
         if every:
             shown = [e for a in run.attempts if a.number <= attempt.number for e in a.executions]
         found += [(run, e) for e in shown if e.ready_at <= call.at]
-    found += [c for c in repo.checks if c.head_sha == sha]
+    found += [c for c in repo.checks if c.head_sha == sha and c.at <= call.at]
     rows = [row for row in found if _matches(call, row)]
     return call.marked(listed(call, rows, "check_runs", lambda row: _body(call, repo, row)))
 
@@ -53,10 +53,16 @@ def combined_status(call: Call, repo: SimRepository, ref: str) -> Response:
     return json_response({**json.loads(response.body), **about}, headers=response.headers)
 
 
+def app_id_of(call: Call, slug: str) -> int:
+    """The id of the App of this name: one of the world's, GitHub's own, or one that is made up."""
+    known = {app.slug: app.app_id for app in call.world.apps.values()} | dict([ACTIONS_APP])
+    return known.get(slug) or bodies.numeric_id(slug)
+
+
 def _matches(call: Call, row: Row) -> bool:
     values = call.values
     if isinstance(row, ForeignCheck):
-        name, status, app = row.name, row.status, bodies.numeric_id(row.app_slug)
+        name, status, app = row.name, row.status, app_id_of(call, row.app_slug)
     else:
         name, status, app = row[1].name, row[1].status(call.at), ACTIONS_APP[1]
     wanted = {"check_name": name, "status": status, "app_id": str(app)}
@@ -65,7 +71,7 @@ def _matches(call: Call, row: Row) -> bool:
 
 def _body(call: Call, repo: SimRepository, row: Row) -> Tree:
     if isinstance(row, ForeignCheck):
-        app_id = bodies.numeric_id(row.app_slug)
+        app_id = app_id_of(call, row.app_slug)
         return run_bodies.check_run(
             call.api,
             call.web,
@@ -76,13 +82,15 @@ def _body(call: Call, repo: SimRepository, row: Row) -> Tree:
             status=row.status,
             conclusion=row.conclusion,
             started_at=row.at,
-            completed_at=row.at if row.status == "completed" else None,
-            details_url=f"{call.web}/apps/{row.app_slug}",
+            completed_at=(row.completed_at or row.at) if row.status == "completed" else None,
+            details_url=row.details_url or f"{call.web}/apps/{row.app_slug}",
             suite_id=app_id,
             app=bodies.app_of_check(call.api, call.web, row.app_slug, app_id, call.world.epoch),
             pull_requests=[],
-            annotations=0,
+            annotations=len(row.annotations),
             output=(row.title, row.summary),
+            text=row.text,
+            external_id=row.external_id,
         )
     run, execution = row
     call.note_oddity(execution)
@@ -115,6 +123,10 @@ def _find(call: Call, repo: SimRepository, text: str) -> Row:
     return foreign if foreign is not None else find_job(call, repo, text)
 
 
+def check_answer(call: Call, repo: SimRepository, check: ForeignCheck, *, status: int) -> Response:
+    return json_response(_body(call, repo, check), status=status)
+
+
 def check_run(call: Call, repo: SimRepository, text: str) -> Response:
     return call.marked(json_response(_body(call, repo, _find(call, repo, text))))
 
@@ -122,7 +134,10 @@ def check_run(call: Call, repo: SimRepository, text: str) -> Response:
 def check_annotations(call: Call, repo: SimRepository, text: str) -> Response:
     """What GitHub itself says about a job that did not simply fail: lost runner, time limit, cancel."""
     row = _find(call, repo, text)
+    if isinstance(row, ForeignCheck):
+        blank = run_bodies.annotation("")
+        return listed(call, row.annotations, None, lambda given: {**blank, **given})
     found: list[str] = []
-    if not isinstance(row, ForeignCheck) and row[1].outcome.annotation and row[1].status(call.at) == "completed":
+    if row[1].outcome.annotation and row[1].status(call.at) == "completed":
         found.append(row[1].outcome.annotation)
     return listed(call, found, None, run_bodies.annotation)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,20 +76,44 @@ class Exchange:
 class Refusal(Exception):  # noqa: N818 -- GitHub's "no" is an answer here, not an error of ours
     """An answer other than the asked-for one, raised where it is found and turned into a response at the top."""
 
-    def __init__(self, status: int, message: str, *, headers: Mapping[str, str] | None = None, docs: str = "") -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        docs: str = "",
+        errors: Sequence[Mapping[str, str]] = (),
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.errors = [dict(error) for error in errors]
         self.headers = dict(headers or {})
         self.docs = DOCS + docs
 
     def response(self) -> Response:
-        body = {"message": self.message, "documentation_url": self.docs, "status": str(self.status)}
+        body: dict[str, Any] = {"message": self.message, "documentation_url": self.docs, "status": str(self.status)}
+        if self.errors:
+            body["errors"] = self.errors
         return json_response(body, status=self.status, headers=self.headers)
 
 
 def not_found(docs: str = "") -> Refusal:
     return Refusal(404, "Not Found", docs=docs)
+
+
+def invalid(resource: str, *, docs: str, field: str = "", code: str = "invalid", message: str = "") -> Refusal:
+    """GitHub's 422 that names the field, or says in words what is wrong with the whole (code `custom`).
+
+    https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#validation-failed
+    """
+    named = {"resource": resource, "code": "custom" if message else code}
+    if field:
+        named["field"] = field
+    if message:
+        named["message"] = message
+    return Refusal(422, "Validation Failed", docs=docs, errors=(named,))
 
 
 def json_response(tree: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
-from . import auth, faults, logs
+from . import artifacts, auth, faults, logs
 from .calls import Call
 from .exchange import LOGS, Refusal, Request, Response
 from .faults import Fault
@@ -51,18 +51,26 @@ class Front:
         name = request.path.rpartition("/")[2]
         if request.headers.get("authorization"):
             return logs.refuse(400, "InvalidAuthenticationInfo")
-        found = self.world.jobs.get(int(name)) if name.isdigit() else None
+        if request.path.startswith(artifacts.PLACE):
+            response = artifacts.download(self.world, request)
+        else:
+            response = self._log(request, int(name) if name.isdigit() else 0)
+        if response.status != 200:
+            return response
+        for fault in self.world.faults.draw(request.method, request.path, self.world.chance, page=1):
+            response = self._after(fault, response)
+        return response
+
+    def _log(self, request: Request, job_id: int) -> Response:
+        found = self.world.jobs.get(job_id)
         if found is None:
             return logs.refuse(404, "BlobNotFound")
-        if request.method != "GET" or not logs.valid_link(int(name), request.query, self.world.now):
+        if request.method != "GET" or not logs.valid_link(job_id, request.query, self.world.now):
             return logs.refuse(403, "AuthenticationFailed")
-        hits = self.world.faults.draw(request.method, request.path, self.world.chance, page=1)
-        execution = found[1]
-        text = b"" if execution.outcome.log_size else logs.log_text(execution)
+        outcome = found[1].outcome
+        text = b"" if outcome.log_size else logs.log_text(found[1])
         response = Response(200, {"content-type": "text/plain; charset=utf-8"}, text)
-        response.big_body = execution.outcome.log_size
-        for fault in hits:
-            response = self._after(fault, response)
+        response.big_body = outcome.log_size
         return response
 
     def _api(self, request: Request, authorization: str, record: dict[str, Any]) -> Response:
@@ -139,6 +147,9 @@ class Front:
                     "x-ratelimit-resource": "core",
                 }
             )
+            if principal.kind == "user" and principal.expires_at is not None:
+                end = f"{principal.expires_at:%Y-%m-%d %H:%M:%S} UTC"
+                response.headers["github-authentication-token-expiration"] = end
         return response
 
     def _who(self, authorization: str) -> tuple[auth.Principal | None, auth.App | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -84,6 +84,37 @@ class History:
                 "environments": list(environments),
             }
         )
+
+    def write(
+        self,
+        *,
+        at: datetime,
+        kind: str,
+        repository: str,
+        repository_id: int,
+        login: str,
+        call: int | None,
+        client_id: str = "",
+        head_sha: str = "",
+        run: int | None = None,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Records what a write other than a rerun really did: a dispatch, a push, a pull request, a comment, ...
+
+        `client_id` is the caller's X-Request-Id, so that a checker can count the effects of one operation.
+        """
+        self.effect(
+            at=at,
+            kind=kind,
+            run=run or 0,
+            repository=repository,
+            repository_id=repository_id,
+            head_sha=head_sha,
+            attempt=0,
+            login=login,
+            call=call,
+        )
+        self.records[-1] |= {"runId": str(run or ""), "clientRequestId": client_id, "detail": dict(detail or {})}
 
     @property
     def calls(self) -> list[dict[str, Any]]:

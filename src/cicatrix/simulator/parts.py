@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .specs import JobSpec
+from .specs import JobSpec, SimulatorError
 from .state import Execution, RunState, SimApproval
 
 if TYPE_CHECKING:
@@ -21,6 +21,20 @@ def head_at(heads: Heads, at: datetime) -> str:
     return next((sha for since, sha in reversed(heads) if since <= at), heads[0][1])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimCommit:
+    """A commit, as the endpoints of commits show it."""
+
+    sha: str
+    tree: str
+    parents: tuple[str, ...]
+    author: str
+    email: str
+    authored_at: datetime
+    committed_at: datetime
+    message: str
+
+
 @dataclass(slots=True, kw_only=True)
 class SimReview:
     id: int
@@ -28,6 +42,33 @@ class SimReview:
     state: str
     commit_sha: str
     at: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class SimComment:
+    """A comment on a pull request's conversation."""
+
+    id: int
+    login: str
+    body: str
+    at: datetime
+    edited_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchRules:
+    """What a protected branch asks of changes. Force pushes and deletions are refused on every protected branch."""
+
+    pull_request: bool = False
+    approvals: int = 0
+    signatures: bool = False
+    merge_queue: bool = False
+    checks: tuple[str, ...] = ()
+    """Names of required status checks; without them the branch takes no direct push of a commit that lacks them."""
+    ruleset: bool = False
+    """The rules come from a ruleset: they are listed as rules, and the older protection knows nothing of them."""
+    bypass: frozenset[str] = frozenset()
+    """Logins that none of this binds."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,13 +96,29 @@ class SimPull:
     reviews: list[SimReview] = field(default_factory=list)
     changed: list[tuple[str, str | None]] = field(default_factory=list)
     """Changed files, each with its former name when it was renamed."""
+    title: str = ""
+    """`Pull request <number>` unless given."""
+    body: str | None = None
+    comments: list[SimComment] = field(default_factory=list)
+    closed_at: datetime | None = None
+    merged_at: datetime | None = None
+    merged_by: str | None = None
+    merge_sha: str | None = None
+    """The commit that the merge made on the base branch."""
 
     @property
     def head_sha(self) -> str:
         return self.heads[-1][1]
 
+    @property
+    def merged(self) -> bool:
+        return self.merged_at is not None
+
     def close(self) -> None:
-        self.state = "closed"
+        """Closes it. Its head stays where it is, whatever becomes of the branch."""
+        if self.state != "closed":
+            self.heads = list(self.heads)
+            self.state, self.closed_at = "closed", self.world.now
 
     def review(self, login: str, state: str = "APPROVED", sha: str | None = None) -> SimReview:
         """A review of the present head, or of the commit `sha`: APPROVED, CHANGES_REQUESTED, COMMENTED, ..."""
@@ -121,6 +178,24 @@ class ForeignCheck:
     at: datetime
     title: str | None = None
     summary: str | None = None
+    text: str | None = None
+    external_id: str = ""
+    details_url: str | None = None
+    completed_at: datetime | None = None
+    annotations: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class SimArtifact:
+    """What a run uploaded: the bytes of its archive, as they are. `expired` may be set at any time."""
+
+    id: int
+    run_id: int
+    repository_id: int
+    name: str
+    data: bytes
+    at: datetime
+    expired: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -165,6 +240,8 @@ class SimRun:
 
     def finish(self) -> SimRun:
         """Moves the world's time to the end of the newest attempt, when that is still to come."""
+        if self.state.held:
+            raise SimulatorError(f"run {self.id} waits for the test; end it with world.finish(run, ...)")
         missing = (self.ends_at - self.world.now).total_seconds()
         if missing > 0:
             self.world.advance(missing)

@@ -50,7 +50,6 @@ def pull_request(
     merge = None
     if pull["auto_merge"]:
         merge = {"enabled_by": author, "merge_method": "squash", "commit_title": "", "commit_message": ""}
-    closed = pull["state"] == "closed"
     return {
         "id": pull["id"],
         "node_id": node("PR", pull["id"]),
@@ -70,7 +69,7 @@ def pull_request(
         "locked": False,
         "title": pull["title"],
         "user": author,
-        "body": None,
+        "body": pull["body"],
         "labels": [label(api, full_name, name) for name in pull["labels"]],
         "milestone": None,
         "assignee": user(api, web, pull["assignees"][0]) if pull["assignees"] else None,
@@ -79,8 +78,8 @@ def pull_request(
         "requested_teams": [],
         "created_at": pull["created_at"],
         "updated_at": pull["created_at"],
-        "closed_at": pull["created_at"] if closed else None,
-        "merged_at": None,
+        "closed_at": pull["closed_at"],
+        "merged_at": pull["merged_at"],
         "merge_commit_sha": pull["merge_sha"],
         "draft": pull["draft"],
         "head": {
@@ -99,12 +98,12 @@ def pull_request(
         },
         "author_association": "CONTRIBUTOR",
         "auto_merge": merge,
-        "merged": False,
+        "merged": pull["merged_at"] is not None,
         "mergeable": pull["mergeable"],
         "rebaseable": pull["mergeable"],
         "mergeable_state": "unstable",
-        "merged_by": None,
-        "comments": 0,
+        "merged_by": user(api, web, pull["merged_by"]) if pull["merged_by"] else None,
+        "comments": pull["comments"],
         "review_comments": 0,
         "maintainer_can_modify": False,
         "commits": 1,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from . import bodies, pull_bodies
 from .bodies import Tree, stamp
-from .branch_bodies import branch_body
 from .calls import Call, listed
-from .exchange import Refusal, Response, json_response, not_found
+from .exchange import Response, json_response, not_found
 from .parts import SimPull, head_at
 from .repository import SimRepository
 
@@ -26,13 +25,18 @@ def _facts(call: Call, repo: SimRepository, pull: SimPull) -> Tree:
         "head_ref": pull.head_ref,
         "head_sha": head_at(pull.heads, call.at),
         "base_ref": pull.base_ref,
-        "base_sha": head_at(repo.branches[pull.base_ref], call.at),
+        "base_sha": head_at(repo.branches.get(pull.base_ref) or pull.heads, call.at),
         "state": pull.state,
         "auto_merge": pull.auto_merge,
         "author": pull.author,
-        "title": f"Pull request {pull.number}",
+        "title": pull.title or f"Pull request {pull.number}",
+        "body": pull.body,
         "created_at": stamp(pull.created_at),
-        "merge_sha": None,
+        "closed_at": stamp(pull.closed_at or pull.created_at) if pull.state == "closed" else None,
+        "merged_at": stamp(pull.merged_at) if pull.merged_at else None,
+        "merged_by": pull.merged_by,
+        "merge_sha": pull.merge_sha,
+        "comments": len(pull.comments),
         "draft": pull.draft,
         "mergeable": pull.mergeable,
         "labels": pull.labels,
@@ -45,7 +49,7 @@ def pull_minimal(call: Call, repo: SimRepository, pull: SimPull) -> Tree:
     return pull_bodies.pull_request_minimal(call.api, repo.full_name, repo.id, _facts(call, repo, pull))
 
 
-def _find_pull(repo: SimRepository, text: str) -> SimPull:
+def find_pull(repo: SimRepository, text: str) -> SimPull:
     pull = repo.pulls.get(int(text)) if text.isdigit() else None
     if pull is None:
         raise not_found("/pulls/pulls")
@@ -54,7 +58,7 @@ def _find_pull(repo: SimRepository, text: str) -> SimPull:
 
 def reviews(call: Call, repo: SimRepository, text: str) -> Response:
     """In chronological order: https://docs.github.com/en/rest/pulls/reviews#list-reviews-for-a-pull-request"""
-    pull = _find_pull(repo, text)
+    pull = find_pull(repo, text)
     found = [r for r in pull.reviews if r.at <= call.at]
     number = pull.number
     return listed(call, found, None, lambda r: pull_bodies.review(call.api, call.web, repo.full_name, number, r))
@@ -62,7 +66,7 @@ def reviews(call: Call, repo: SimRepository, text: str) -> Response:
 
 def changed_files(call: Call, repo: SimRepository, text: str) -> Response:
     """At most 3,000: https://docs.github.com/en/rest/pulls/pulls#list-pull-requests-files"""
-    pull = _find_pull(repo, text)
+    pull = find_pull(repo, text)
     sha = head_at(pull.heads, call.at)
     found = pull.changed[:MAX_FILES]
 
@@ -73,27 +77,12 @@ def changed_files(call: Call, repo: SimRepository, text: str) -> Response:
     return listed(call, found, None, body)
 
 
-def branch(call: Call, repo: SimRepository, name: str) -> Response:
-    if name not in repo.branches:
-        raise Refusal(404, "Branch not found", docs="/branches/branches")
-    tree = branch_body(
-        call.api,
-        call.web,
-        repo.full_name,
-        name=name,
-        sha=head_at(repo.branches[name], call.at),
-        protected=name in repo.protected,
-        made=call.world.epoch,
-    )
-    return json_response(tree)
-
-
 def pull_answer(call: Call, repo: SimRepository, text: str) -> Response:
-    pull = _find_pull(repo, text)
-    return call.marked(json_response(_pull_body(call, repo, pull)))
+    pull = find_pull(repo, text)
+    return call.marked(json_response(pull_body(call, repo, pull)))
 
 
-def _pull_body(call: Call, repo: SimRepository, pull: SimPull) -> Tree:
+def pull_body(call: Call, repo: SimRepository, pull: SimPull) -> Tree:
     base = full_repository(call, repo)
     head: Tree | None = base
     if pull.head_repository is None:
@@ -110,12 +99,14 @@ def _pull_body(call: Call, repo: SimRepository, pull: SimPull) -> Tree:
 def pulls(call: Call, repo: SimRepository) -> Response:
     """Open ones unless `state` says otherwise, newest first; `head` is `owner:branch`."""
     state = call.values.get("state", "open")
-    found = [p for p in repo.pulls.values() if state in ("all", p.state)]
+    found = [p for p in repo.pulls.values() if state in ("all", p.state) and p.created_at <= call.at]
     if "head" in call.values:
         owner, _, ref = call.values["head"].partition(":")
         found = [p for p in found if p.head_ref == ref and (p.head_repository or "").startswith(f"{owner}/")]
+    if "base" in call.values:
+        found = [p for p in found if p.base_ref == call.values["base"]]
     found.sort(key=lambda p: p.number, reverse=True)
-    return call.marked(listed(call, found, None, lambda p: _pull_body(call, repo, p)))
+    return call.marked(listed(call, found, None, lambda p: pull_body(call, repo, p)))
 
 
 def contents(call: Call, repo: SimRepository, path: str) -> Response:
@@ -125,7 +116,7 @@ def contents(call: Call, repo: SimRepository, path: str) -> Response:
     if text is not None:
         return json_response(bodies.content_file(call.api, call.web, repo.full_name, path=path, ref=ref, text=text))
     prefix = f"{path}/" if path else ""
-    names = sorted({p for p, _ in repo.files if p.startswith(prefix) and "/" not in p.removeprefix(prefix)})
+    names = [p for p in repo.paths(ref, call.at) if p.startswith(prefix) and "/" not in p.removeprefix(prefix)]
     inside = [(name, repo.find_file(name, ref, call.at)) for name in names]
     files = [
         bodies.content_file(call.api, call.web, repo.full_name, path=name, ref=ref, text=found)

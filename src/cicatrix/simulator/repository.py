@@ -6,12 +6,17 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from .parts import ForeignCheck, Heads, SimPull, SimRun, SimStatus, SimWorkflow, head_at
+from .git_host import GitHost
+from .git_repo import SimGit
+from .parts import BranchRules, ForeignCheck, Heads, SimPull, SimRun, SimStatus, SimWorkflow, head_at
+from .reusable import referenced, write_reusable
 from .specs import JobSpec, Outcomes, SimulatorError, leaves
 from .state import AttemptPlan, RunAttempt, RunState, build_attempt
-from .workflow_file import workflow_text
+from .workflow_file import Events, workflow_text
+from .workflow_reader import job_specs
 
 if TYPE_CHECKING:
     from .world import World
@@ -49,6 +54,11 @@ class SimRepository:
     collaborators: dict[str, str] = field(default_factory=dict)
     """Login in lower case -> role."""
     protected: set[str] = field(default_factory=set)
+    rules: dict[str, BranchRules] = field(default_factory=dict)
+    actions_may_open_pulls: bool = True
+    """The setting "Allow GitHub Actions to create and approve pull requests", which is off at first at GitHub."""
+    git: SimGit | None = None
+    """The real repository behind it, after `attach_git`."""
     private: bool = False
     """Nobody sees a private repository but its collaborators; everybody has `read` in a public one."""
 
@@ -70,10 +80,23 @@ class SimRepository:
         return self.collaborators.get(login.lower()) or ("none" if self.private else "read")
 
     @locked
-    def protect(self, branch: str) -> None:
-        """Protects a branch, which is made when it is not there."""
+    def protect(self, /, branch: str, **rules: Any) -> None:
+        """Protects a branch, which is made when it is not there; `rules` are the fields of BranchRules."""
         self.branch(branch)
         self.protected.add(branch)
+        self.rules[branch] = BranchRules(**rules)
+
+    @locked
+    def attach_git(self, path: Path) -> SimGit:
+        """From now on branches, commits, heads of pull requests and files are those of this bare repository.
+
+        It is made when it is not there; an empty one begins with the files that the repository had.
+        """
+        if self.world.git is None:
+            GitHost(self.world)
+        self.git = SimGit(self.world, self, path)
+        self.git.begin()
+        return self.git
 
     @locked
     def rename(self, full_name: str) -> None:
@@ -107,6 +130,8 @@ class SimRepository:
     def find_file(self, path: str, ref: str | None, at: datetime) -> bytes | None:
         """The file as the contents API finds it; without a ref on the default branch."""
         wanted = ref or self.default_branch
+        if self.git is not None:
+            return self.git.read(self.commit_of(wanted, at), path)
         candidates: list[str | None] = [wanted, wanted.removeprefix("refs/heads/")]
         if candidates[-1] in self.branches:
             candidates.append(head_at(self.branches[candidates[-1] or ""], at))
@@ -114,20 +139,50 @@ class SimRepository:
         candidates.append(None)
         return next((self.files[(path, c)] for c in candidates if (path, c) in self.files), None)
 
+    def paths(self, ref: str, at: datetime) -> list[str]:
+        """Every file's path at a ref, sorted; without git those of all refs."""
+        if self.git is not None:
+            return self.git.paths(self.commit_of(ref, at))
+        return sorted({path for path, _ in self.files})
+
+    def commit_of(self, ref: str, at: datetime) -> str:
+        """The SHA that a branch (short or whole name) had at that time; anything else is taken for a SHA."""
+        name = ref.removeprefix("refs/").removeprefix("heads/")
+        return head_at(self.branches[name], at) if name in self.branches else ref
+
+    def lines(self) -> list[Heads]:
+        """The heads of every branch and pull request."""
+        return [*self.branches.values(), *(pull.heads for pull in self.pulls.values())]
+
+    def knows(self, sha: str) -> bool:
+        """Whether the repository holds the commit."""
+        if self.git is not None:
+            return self.git.has(sha)
+        return any(sha == head for heads in self.lines() for _, head in heads) or any(
+            sha == run.head_sha for run in self.runs
+        )
+
     @locked
     def workflow(
         self,
         path: str,
-        jobs: Sequence[JobSpec],
+        jobs: Sequence[JobSpec] = (),
         *,
-        on: str | Sequence[str] = "pull_request",
+        on: Events = "pull_request",
         name: str | None = None,
+        run_name: str | None = None,
+        text: str | None = None,
     ) -> SimWorkflow:
-        """Adds a workflow and writes its file, and those of the reusable workflows that it calls."""
+        """Adds a workflow and writes its file, and those of the reusable workflows that it calls.
+
+        `on` may be a mapping as in a file; `run_name` may hold `${{ ... }}` of the event. With `text` the file is that,
+        and its jobs are read from it unless given. A repository with git gets its files by `git.commit` instead.
+        """
         shown = name or path.rpartition("/")[2].rpartition(".")[0]
+        jobs = jobs or job_specs(text or "")
         leaves(jobs)
-        self.file(path, workflow_text(shown, on, jobs))
-        self._write_reusable(jobs)
+        self.file(path, text or workflow_text(shown, on, jobs, run_name=run_name))
+        write_reusable(self, jobs)
         existing = self.workflows.get(path)
         workflow = SimWorkflow(
             id=existing.id if existing else self.world.next_id("workflow"),
@@ -138,21 +193,6 @@ class SimRepository:
         )
         self.workflows[path] = workflow
         return workflow
-
-    def _write_reusable(self, jobs: Sequence[JobSpec]) -> None:
-        for job in jobs:
-            if job.uses is None:
-                continue
-            text = workflow_text(job.id, "workflow_call", job.jobs)
-            if job.uses.startswith("./"):
-                self.file(job.uses[2:], text)
-            else:
-                where, _, _ = job.uses.partition("@")
-                owner, name, path = (*where.split("/", 2), "", "")[:3]
-                other = self.world.find_repository(f"{owner}/{name}")
-                if other is not None:
-                    other.file(path, text)
-            self._write_reusable(job.jobs)
 
     @locked
     def branch(self, name: str) -> str:
@@ -298,7 +338,7 @@ class SimRepository:
             pull_request=pull.number if pull else None,
             fork=bool(pull and pull.fork),
             leaves=opened,
-            referenced=tuple(self._referenced(workflow.jobs, sha, pull)),
+            referenced=tuple(referenced(self, workflow.jobs, sha, pull)),
             retriable=retriable and conclusion is None,
         )
         self._first_attempt(state, conclusion)
@@ -333,17 +373,3 @@ class SimRepository:
             collapse_skipped=self.world.skipped_shown == "collapsed",
         )
         state.attempts.append(build_attempt(state, plan, lambda: self.world.next_id("job")))
-
-    def _referenced(self, jobs: Sequence[JobSpec], sha: str, pull: SimPull | None) -> Sequence[tuple[str, str]]:
-        found: list[tuple[str, str]] = []
-        ref = f"refs/pull/{pull.number}/merge" if pull else f"refs/heads/{self.default_branch}"
-        for job in jobs:
-            if job.uses is None:
-                continue
-            if job.uses.startswith("./"):
-                found.append((f"{self.full_name}/{job.uses[2:]}@{ref}", sha))
-            else:
-                other = self.world.find_repository("/".join(job.uses.split("/")[:2]))
-                found.append((job.uses, other.branch(other.default_branch) if other else "0" * 39 + "1"))
-            found.extend(self._referenced(job.jobs, sha, pull))
-        return list(dict.fromkeys(found))

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from urllib.parse import quote, unquote
 
-from . import auth, bodies, check_routes, identity_routes, people_routes, reruns, run_routes
+from . import (
+    artifacts,
+    auth,
+    bodies,
+    check_routes,
+    commit_routes,
+    dispatches,
+    identity_routes,
+    issue_routes,
+    people_routes,
+    pull_writes,
+    reruns,
+    run_routes,
+    write_routes,
+)
 from .calls import Call, listed
 from .exchange import DOCS, Refusal, Response, json_response, not_found
-from .repo_routes import branch, changed_files, contents, full_repository, pull_answer, pulls, reviews
+from .repo_routes import changed_files, contents, full_repository, pull_answer, pulls, reviews
 from .repository import SimRepository
 
 
@@ -66,6 +80,11 @@ def _repository(call: Call, repo: SimRepository | None, rest: tuple[str, ...]) -
         raise auth.bad_credentials()
     if repo is None or not _sees(call, repo):
         raise not_found("/repos/repos")
+    if repo.git is not None:
+        repo.git.sync()
+    written = write_routes.answer(call, repo, rest) if call.request.method != "GET" else None
+    if written is not None:
+        return written
     match (call.request.method, *rest):
         case ("GET",):
             call.need("metadata")
@@ -87,7 +106,16 @@ def _repository(call: Call, repo: SimRepository | None, rest: tuple[str, ...]) -
             return people_routes.permission(call, repo, login)
         case ("GET", "branches", name):
             call.need("contents")
-            return branch(call, repo, name)
+            return commit_routes.branch(call, repo, name)
+        case ("GET", "branches", name, "protection"):
+            call.need("administration")
+            return commit_routes.protection(call, repo, name)
+        case ("GET", "rules", "branches", *name) if name:
+            call.need("metadata")
+            return commit_routes.branch_rules(call, repo, "/".join(name))
+        case ("GET", "git", "ref", *ref) if ref:
+            call.need("contents")
+            return commit_routes.git_ref(call, repo, "/".join(ref))
         case ("GET", "contents", *path):
             call.need("contents")
             return contents(call, repo, "/".join(path))
@@ -97,6 +125,17 @@ def _repository(call: Call, repo: SimRepository | None, rest: tuple[str, ...]) -
         case ("GET", "commits", *ref, "status") if ref:
             call.need("statuses")
             return check_routes.combined_status(call, repo, "/".join(ref))
+        case ("GET", "commits", sha, "pulls"):
+            call.need("pull_requests")
+            return pull_writes.pulls_of_commit(call, repo, sha)
+        case ("GET", "commits"):
+            call.need("contents")
+            return commit_routes.commits(call, repo)
+        case ("GET", "commits", *ref):
+            call.need("contents")
+            return commit_routes.commit(call, repo, "/".join(ref))
+        case ("GET", "issues", *deeper):
+            return _issues(call, repo, tuple(deeper))
         case ("GET", "check-runs", number):
             call.need("checks")
             return check_routes.check_run(call, repo, number)
@@ -105,6 +144,18 @@ def _repository(call: Call, repo: SimRepository | None, rest: tuple[str, ...]) -
             return check_routes.check_annotations(call, repo, number)
         case (_, "actions", *deeper):
             return _actions(call, repo, tuple(deeper))
+    raise not_found()
+
+
+def _issues(call: Call, repo: SimRepository, rest: tuple[str, ...]) -> Response:
+    call.need_any(issue_routes.RIGHTS)
+    match rest:
+        case ("comments", number):
+            return issue_routes.comment(call, repo, number)
+        case (number, "comments"):
+            return issue_routes.comments(call, repo, number)
+        case (number, "labels"):
+            return issue_routes.labels(call, repo, number)
     raise not_found()
 
 
@@ -119,6 +170,13 @@ def _actions(call: Call, repo: SimRepository, rest: tuple[str, ...]) -> Response
             return run_routes.run_answer(call, repo, state, state.attempt_at(call.at))
         case ("GET", "runs", run, "jobs"):
             return run_routes.jobs_of_run(call, run_routes.find_run(call, repo, run))
+        case ("GET", "runs", run, "artifacts"):
+            trees = artifacts.of_run(call, repo, run_routes.find_run(call, repo, run))
+            return listed(call, trees, "artifacts", lambda tree: tree)
+        case ("GET", "artifacts", number, "zip"):
+            return artifacts.link(call, repo, number)
+        case ("POST", "workflows", name, "dispatches"):
+            return dispatches.workflow_dispatch(call, repo, name)
         case ("GET", "runs", run, "approvals"):
             return run_routes.approvals(call, repo, run_routes.find_run(call, repo, run))
         case ("GET", "runs", run, "attempts", number):

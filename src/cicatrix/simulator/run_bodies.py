@@ -32,7 +32,7 @@ def run(
         "head_branch": state.head_branch,
         "head_sha": state.head_sha,
         "path": state.path,
-        "display_title": f"Run {state.run_number} of {state.workflow_name}",
+        "display_title": state.display_title or f"Run {state.run_number} of {state.workflow_name}",
         "run_number": state.run_number,
         "event": state.event,
         "status": status,
@@ -190,6 +190,8 @@ def check_run(
     pull_requests: list[Tree],
     annotations: int,
     output: tuple[str | None, str | None] = (None, None),
+    text: str | None = None,
+    external_id: str = "",
 ) -> Tree:
     url = f"{api}/repos/{full_name}/check-runs/{check_id}"
     return {
@@ -197,7 +199,7 @@ def check_run(
         "name": name,
         "node_id": node("CR", check_id),
         "head_sha": head_sha,
-        "external_id": "",
+        "external_id": external_id,
         "url": url,
         "html_url": f"{web}/{full_name}/runs/{check_id}",
         "details_url": details_url,
@@ -208,7 +210,7 @@ def check_run(
         "output": {
             "title": output[0],
             "summary": output[1],
-            "text": None,
+            "text": text,
             "annotations_count": annotations,
             "annotations_url": f"{url}/annotations",
         },

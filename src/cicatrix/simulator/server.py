@@ -22,7 +22,7 @@ class Server:
     """Two listening sockets and their threads. `close()` ends both; as a context manager it closes itself."""
 
     def __init__(self, world: World, port: int = 0) -> None:
-        self._servers = (_listen(world, API, port), _listen(world, LOGS, 0))
+        self._servers = (listen(world, API, port), listen(world, LOGS, 0))
         self.api_url, self.log_url = (f"http://{HOST}:{s.server_address[1]}" for s in self._servers)
         world.api_origin, world.log_origin = self.api_url, self.log_url
         self._threads = [
@@ -93,7 +93,7 @@ class _Listening(ThreadingHTTPServer):
         """A caller that went away is no news; anything else is printed by the base class."""
 
 
-def _listen(world: World, origin: str, port: int) -> _Listening:
+def listen(world: World, origin: str, port: int) -> _Listening:
     server = _Listening(port)
     server.world, server.origin = world, origin
     return server
@@ -107,17 +107,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         path, _, query = self.path.partition("?")
-        size = int(self.headers.get("content-length") or 0)
-        response = self.server.world.handle(
-            Request(
-                method=self.command,
-                path=path,
-                query=query,
-                headers={name.lower(): value for name, value in self.headers.items()},
-                body=self.rfile.read(size) if size else b"",
-                origin=self.server.origin,
-            )
+        request = Request(
+            method=self.command,
+            path=path,
+            query=query,
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=self._body(),
+            origin=self.server.origin,
         )
+        git = self.server.world.git
+        is_git = git is not None and ".git/" in path and self.server.origin != LOGS
+        response = git.handle(request) if git is not None and is_git else self.server.world.handle(request)
         if response.delay:
             time.sleep(response.delay)
         if response.reset or response.unreachable:
@@ -126,6 +126,18 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(response)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve  # noqa: N815 -- http.server finds them by name
+
+    def _body(self) -> bytes:
+        """The whole body; git sends large ones in chunks."""
+        if "chunked" not in (self.headers.get("transfer-encoding") or ""):
+            size = int(self.headers.get("content-length") or 0)
+            return self.rfile.read(size) if size else b""
+        parts = []
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
 
     def _send(self, response: Response) -> None:
         self.send_response_only(response.status)

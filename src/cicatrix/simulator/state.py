@@ -109,6 +109,10 @@ class RunState:
     attempts: list[RunAttempt] = field(default_factory=list)
     approvals: list[SimApproval] = field(default_factory=list)
     retriable: bool = True
+    display_title: str = ""
+    """The filled-in `run-name`; made from the run's number when empty."""
+    held: bool = False
+    """Queued until `World.start` and `World.finish` drive it, whatever the time is."""
 
     def attempt_at(self, at: datetime) -> RunAttempt:
         """The newest attempt that a reader at that time sees; the first one is always seen."""

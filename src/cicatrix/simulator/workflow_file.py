@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from .specs import JobSpec
 
+Events = str | Sequence[str] | Mapping[str, Any]
 
-def workflow_text(name: str, on: str | Sequence[str], jobs: Sequence[JobSpec]) -> str:
-    """The text of a workflow with these jobs. `on` is one event or several."""
-    events = [on] if isinstance(on, str) else list(on)
-    lines = [f"name: {_scalar(name)}", f"on: [{', '.join(events)}]", "jobs:"]
+
+def workflow_text(name: str, on: Events, jobs: Sequence[JobSpec], *, run_name: str | None = None) -> str:
+    """The text of a workflow with these jobs. `on` is one event, several, or a mapping as in a file."""
+    lines = [f"name: {_scalar(name)}", f"on: {_events(on)}", "jobs:"]
+    if run_name is not None:
+        lines.insert(1, f"run-name: {_scalar(run_name)}")
     for job in jobs:
         lines += _job(job)
     return "\n".join(lines) + "\n"
+
+
+def _events(on: Events) -> str:
+    if isinstance(on, Mapping):
+        return json.dumps(on)
+    return f"[{on if isinstance(on, str) else ', '.join(on)}]"
 
 
 def _job(job: JobSpec) -> list[str]:

@@ -21,13 +21,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
-from . import auth, reruns
+from . import auth, held, merging, reruns
+from .dispatches import Dispatch, on_push
 from .exchange import Exchange, Refusal, Request, Response
 from .faults import SPOILING, Faults
 from .front import HOUR, Front
+from .git_host import GitHost
 from .history import History
+from .parts import SimArtifact, SimPull, SimRun
 from .repository import SimRepository
-from .specs import SimulatorError
+from .specs import Outcome, SimulatorError
 from .state import Execution, RunAttempt, RunState
 
 Observer = Callable[[Exchange], None]
@@ -40,6 +43,8 @@ FIRST_IDS = {
     "pull": 7_001,
     "review": 80_001,
     "status": 70_001,
+    "comment": 60_001,
+    "artifact": 50_001,
     "repository": 600_001,
 }
 LIMITS = {"user": 5000, "app": 5000, "actions": 1000}
@@ -54,6 +59,9 @@ class World:
     `skipped_shown`: `expanded`, or `collapsed` (a matrix or reusable workflow that is skipped as a whole is one job).
     `omit_run_attempt`: runs lack `run_attempt`, which GitHub's description allows.
     `rerun_failed_takes`: conclusions that `rerun-failed-jobs` takes as failed.
+    `drop_dispatches`: dispatches are accepted, and no run ever comes of them.
+    `hold_dispatched`: runs made by an event wait for `start` and `finish`; else they progress with the time.
+    `events_start_runs`: pushes by git and new pull requests start the workflows that listen, as at GitHub.
     """
 
     on_create: ClassVar[list[Callable[[World], None]]] = []
@@ -70,12 +78,19 @@ class World:
         self.skipped_shown = "expanded"
         self.omit_run_attempt = False
         self.rerun_failed_takes = frozenset({"failure", "timed_out"})
+        self.drop_dispatches = False
+        self.hold_dispatched = True
+        self.events_start_runs = False
+        self.dispatched: list[Dispatch] = []
+        """Every run that an event has started, oldest first."""
         self.rate_limit: int | None = None
         """Requests an hour for every token; None for GitHub's own figures."""
         self.api_origin = "https://api.github.com"
         self.web_origin = "https://github.com"
         self.log_origin = "https://productionresultssa0.blob.core.windows.net"
         self.on_exchange: list[Observer] = []
+        self.git: GitHost | None = None
+        """Answers git itself, once a repository has a bare one behind it."""
         self.repositories: dict[str, SimRepository] = {}
         self.moved: dict[str, SimRepository] = {}
         """Former name in lower case -> the repository that had it."""
@@ -83,6 +98,7 @@ class World:
         """(organisation, slug) -> login -> `active` or `pending`, all in lower case."""
         self.runs: dict[int, RunState] = {}
         self.jobs: dict[int, tuple[RunState, Execution]] = {}
+        self.artifacts: dict[int, SimArtifact] = {}
         self.apps: dict[str, auth.App] = {}
         self.tokens: dict[str, auth.Principal] = {}
         self.quotas: dict[str, tuple[datetime, int]] = {}
@@ -135,6 +151,7 @@ class World:
         kind: str = "user",
         permissions: Mapping[str, str] | None = None,
         repositories: Iterable[str] | None = None,
+        expires_at: datetime | None = None,
     ) -> None:
         """A token of a person (`user`) or of a workflow (`actions`). Without permissions it may do everything."""
         if kind not in ("user", "actions"):
@@ -144,6 +161,7 @@ class World:
             kind=kind,
             permissions=permissions,
             repositories=None if repositories is None else frozenset(r.lower() for r in repositories),
+            expires_at=expires_at,
         )
 
     def revoke(self, token: str) -> None:
@@ -217,6 +235,56 @@ class World:
         with self.lock:
             return reruns.cancel_run(self, self._known(run_id), login=login, call=None)
 
+    def start(self, run: SimRun) -> None:
+        """A held run begins: its first jobs are in progress."""
+        with self.lock:
+            held.start(run.state, self.now)
+
+    def finish(
+        self,
+        run: SimRun,
+        conclusion: str = "success",
+        *,
+        outcomes: Mapping[str, Outcome] | None = None,
+        artifacts: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """A held run is over now. Every job ends with the conclusion, but for those that `outcomes` names as shown.
+
+        `artifacts`: name -> the archive's bytes, as they are; `zipped` makes a good one.
+        """
+        with self.lock:
+            held.finish(run.state, self.now, conclusion, outcomes or {})
+            for name, data in (artifacts or {}).items():
+                self.upload(run, name, data)
+
+    def upload(self, run: SimRun, name: str, data: bytes) -> SimArtifact:
+        """A run uploads an artifact: these bytes, which need not be an archive."""
+        with self.lock:
+            made = SimArtifact(
+                id=self.next_id("artifact"),
+                run_id=run.id,
+                repository_id=run.state.repository_id,
+                name=name,
+                data=data,
+                at=self.now,
+            )
+            self.artifacts[made.id] = made
+            return made
+
+    def merge(self, pull: SimPull, *, method: str = "merge", login: str = "maintainer") -> str:
+        """A person merges a pull request by merge, squash or rebase; the new commit. Raises where GitHub refuses."""
+        with self.lock:
+            repo = next(r for r in self.repositories.values() if pull in r.pulls.values())
+            try:
+                return merging.merge(self, repo, pull, method=method, login=login)
+            except Refusal as refusal:
+                raise SimulatorError(f"pull request {pull.number} is not merged: {refusal.message}") from None
+
+    def close_git(self) -> None:
+        """Ends the listening of `serve_git`, if there is any."""
+        if self.git is not None:
+            self.git.close()
+
     def _known(self, run_id: int) -> RunState:
         if run_id not in self.runs:
             raise SimulatorError(f"there is no run {run_id}")
@@ -253,6 +321,11 @@ class World:
     def delete_repository(self, repo: SimRepository) -> None:
         self.repositories.pop(repo.full_name.lower(), None)
         self.moved = {name: r for name, r in self.moved.items() if r is not repo}
+
+    def pushed(self, repo: SimRepository, ref: str, sha: str, principal: auth.Principal | None) -> None:
+        """A push has moved a ref."""
+        if self.events_start_runs:
+            on_push(self, repo, ref, sha, principal)
 
     def next_id(self, kind: str) -> int:
         number = self._ids[kind]

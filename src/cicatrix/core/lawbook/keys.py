@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from cicatrix.core.lawbook.checks import Checks
 from cicatrix.core.lawbook.kinds import Choice, Duration, Flag, Kind, Names, Reserved, Text, Whole
 from cicatrix.core.lawbook.model import Mode
 from cicatrix.core.lawbook.records import Owners, Policies
@@ -115,16 +116,42 @@ KEYS: Mapping[str, Key] = {
     "precision.minimumPercent": Key(
         Whole(low=0, high=100, larger_is_stricter=True), 90, "Observed precision below which a rule acts no more."
     ),
-    "checks": Key(Reserved(3), (), "Stability checks; part 3."),
-    "remediation.allow": Key(Reserved(3), (), "Fixes that may be run; part 3."),
+    "checks": Key(Checks(), (), "Stability checks that `gate` runs; without any, those that it detects.", free=True),
+    "remediation.allow": Key(
+        Names(Text(r"[a-z][a-z0-9.-]{0,63}", "the id of a fix, such as python.ruff-format")),
+        (),
+        "Ids of the fixes that may be run. None runs that is not listed.",
+    ),
+    "remediation.maxFiles": _count(20, 1_000, "Files that one remediation may change."),
+    "remediation.maxLines": _count(500, 100_000, "Lines that one remediation may add and remove together."),
     "dispatch.via": Key(
         Choice(("repository_dispatch", "workflow_dispatch")), "repository_dispatch", "How validation is started."
+    ),
+    "dispatch.workflow": Key(
+        Text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.ya?ml", "a workflow's file name, such as post-remediation-check.yml"),
+        "post-remediation-check.yml",
+        "File name of the validation workflow below .github/workflows, on the default branch.",
+        free=True,
     ),
     "dispatch.deadline": Key(Duration(), timedelta(minutes=10), "How long the validation's report is awaited."),
     "dispatch.perCommit": _count(1, 10, "Validations of one commit."),
     "dispatch.perCase": _count(3, 20, "Validations of one case."),
     "rollback.healthBelow": Key(Whole(low=0, high=100), 30, "Health below which a rollback is considered."),
-    "rollback.deliver": Key(Choice(("draft_pull_request",)), "draft_pull_request", "How a rollback is delivered."),
+    "rollback.deliver": Key(
+        Choice(("draft_pull_request", "direct_push")),
+        "draft_pull_request",
+        "How a rollback is delivered. A direct push is for emergencies, and for the branches of `directPush` alone.",
+    ),
+    "rollback.upTo": Key(
+        Choice(("report", "draft", "validated", "merge")),
+        "validated",
+        "How far a rollback goes by itself: a report, a draft, its validation, or a plain push of what was validated.",
+    ),
+    "rollback.directPush": Key(
+        Names(Text(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}", "the name of a branch, such as main")),
+        (),
+        "Branches to which a revert may be pushed directly, plainly and never by force.",
+    ),
     "rollback.createPerDay": _count(4, 100, "Rollbacks proposed in 24 hours."),
     "rollback.mergePerDay": _count(0, 100, "Rollbacks merged in 24 hours."),
     "rollback.maxTargetAge": Key(Duration(), timedelta(hours=72), "Age beyond which a commit is not rolled back."),

@@ -8,6 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Literal
 
+from cicatrix.core.health.model import Check
 from cicatrix.core.verdict import FailureClass
 
 
@@ -119,11 +120,16 @@ class Precision:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remediation:
     allow: tuple[str, ...]
+    """Ids of fixes that may run."""
+    max_files: int
+    max_lines: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatch:
     via: Literal["repository_dispatch", "workflow_dispatch"]
+    workflow: str
+    """The validation workflow's file name below .github/workflows."""
     deadline: timedelta
     per_commit: int
     per_case: int
@@ -132,7 +138,10 @@ class Dispatch:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollback:
     health_below: int
-    deliver: Literal["draft_pull_request"]
+    deliver: Literal["draft_pull_request", "direct_push"]
+    up_to: Literal["report", "draft", "validated", "merge"]
+    direct_push: tuple[str, ...]
+    """Branches to which a revert may be pushed directly."""
     create_per_day: int
     merge_per_day: int
     max_target_age: timedelta
@@ -166,7 +175,7 @@ class Lawbook:
     stop_rules: StopRules
     automation: tuple[AutomationPolicy, ...]
     precision: Precision
-    checks: tuple[str, ...]
+    checks: tuple[Check, ...]
     remediation: Remediation
     dispatch: Dispatch
     rollback: Rollback

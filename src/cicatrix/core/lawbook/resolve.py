@@ -302,9 +302,14 @@ def _lawbook(merge: _Merge) -> Lawbook:
         automation=tuple(v["automation"]),
         precision=Precision(minimum_percent=v["precision.minimumPercent"]),
         checks=tuple(v["checks"]),
-        remediation=Remediation(allow=tuple(v["remediation.allow"])),
+        remediation=Remediation(
+            allow=tuple(v["remediation.allow"]),
+            max_files=v["remediation.maxFiles"],
+            max_lines=v["remediation.maxLines"],
+        ),
         dispatch=Dispatch(
             via=v["dispatch.via"],
+            workflow=v["dispatch.workflow"],
             deadline=v["dispatch.deadline"],
             per_commit=v["dispatch.perCommit"],
             per_case=v["dispatch.perCase"],
@@ -312,6 +317,8 @@ def _lawbook(merge: _Merge) -> Lawbook:
         rollback=Rollback(
             health_below=v["rollback.healthBelow"],
             deliver=v["rollback.deliver"],
+            up_to=v["rollback.upTo"],
+            direct_push=tuple(v["rollback.directPush"]),
             create_per_day=v["rollback.createPerDay"],
             merge_per_day=v["rollback.mergePerDay"],
             max_target_age=v["rollback.maxTargetAge"],

@@ -26,13 +26,13 @@ def fenced(text: str) -> str:
     return f"{fence}text\n{body}\n{fence}"
 
 
-def inline(text: str) -> str:
-    """A name, path or URL as a code span of one line; `(none)` when nothing of it can be shown."""
+def inline(text: str, most: int = NAME_LENGTH) -> str:
+    """A name, path or URL as a code span of one line, cut at `most` characters; `(none)` when nothing of it shows."""
     body = " ".join(seen(text).split())
     if not body:
         return "(none)"
-    if len(body) > NAME_LENGTH:
-        body = body[: NAME_LENGTH - 1] + "\u2026"
+    if len(body) > most:
+        body = body[: most - 1] + "\u2026"
     mark = "`" * (_longest_run(body) + 1)
     # a backtick at either end would join the mark; the blanks beside the marks are stripped again by the reader
     pad = " " if body.startswith("`") or body.endswith("`") else ""

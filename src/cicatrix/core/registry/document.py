@@ -14,12 +14,14 @@ from cicatrix.core.registry.forms import Record
 from cicatrix.core.registry.model import (
     AllowedAction,
     ApprovalRule,
+    OwnRemedy,
     Precondition,
     PreconditionType,
     Registry,
     RequiredCheck,
 )
 from cicatrix.core.registry.table import DOCUMENT
+from cicatrix.core.remedy.model import Risk
 
 _FORM = Record(DOCUMENT)
 _NAMED_BY = {"allowedActions": "actionType", "requiredChecks": "name", "labelMappings": "name", "environments": "name"}
@@ -41,9 +43,20 @@ def validate(tree: object, positions: Positions, file: str) -> tuple[Registry | 
         return None, problems.in_order()
     try:
         values = _FORM.read(tree, (), problems.report)
+        _check_remedies(values, tree, problems)
     except Invalid:
         return None, problems.in_order()
     return _registry(values, file, _lines(positions, tree)), ()
+
+
+def _check_remedies(values: Mapping[str, Any], tree: Mapping[str, Any], problems: Problems) -> None:
+    """Own fixes belong to the one action that runs fixes. Raises Invalid."""
+    written = [action["actionType"] for action in tree["allowedActions"]]
+    for action in values["allowedActions"]:
+        if action["remedies"] and action["actionType"] != ActionType.APPLY_REMEDIATION:
+            place = ("allowedActions", written.index(action["actionType"]), "remedies")
+            problems.report(place, f"belongs to {ActionType.APPLY_REMEDIATION}, not to {action['actionType']}")
+            raise Invalid
 
 
 def restore(tree: Mapping[str, object], file: str, lines: Mapping[str, int]) -> Registry:
@@ -94,6 +107,8 @@ def json_schema() -> dict[str, Any]:
         }
         for action in ActionType
     ]
+    other = {"properties": {"actionType": {"not": {"const": str(ActionType.APPLY_REMEDIATION)}}}}
+    actions["items"] |= {"if": other, "then": {"properties": {"remedies": {"maxItems": 0}}}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Cicatrix registry",
@@ -147,6 +162,13 @@ def _action(v: Mapping[str, Any]) -> AllowedAction:
         cooldown_minutes=v["cooldownMinutes"],
         require_evidence=v["requireEvidence"],
         description=v["description"],
+        remedies=tuple(map(_remedy, v["remedies"])),
+    )
+
+
+def _remedy(v: Mapping[str, Any]) -> OwnRemedy:
+    return OwnRemedy(
+        id=v["id"], command=tuple(v["command"]), risk=Risk(v["risk"]), paths=tuple(v["paths"]), about=v["about"]
     )
 
 

@@ -49,9 +49,14 @@ class Only:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A mapping with these fields, every default filled in."""
+    """A mapping with these fields, every default filled in.
+
+    Fields in `later` joined after documents were stored: they stay out of the canonical form while they are empty, so
+    that an old document keeps its hash.
+    """
 
     fields: Fields
+    later: frozenset[str] = frozenset()
 
     def read(self, value: object, path: Path, report: Report) -> dict[str, Any]:
         return read_record(value, path, report, self.fields)
@@ -60,7 +65,8 @@ class Record:
         return record_schema(self.fields)
 
     def plain(self, value: Mapping[str, Any]) -> object:
-        return {name: field.kind.plain(value[name]) for name, field in self.fields.items()}
+        shown = (name for name in self.fields if value[name] or name not in self.later)
+        return {name: self.fields[name].kind.plain(value[name]) for name in shown}
 
 
 @dataclass(frozen=True, slots=True)

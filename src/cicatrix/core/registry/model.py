@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cicatrix.core.actions import ActionType
+from cicatrix.core.remedy.model import Risk
 
 
 class PreconditionType(StrEnum):
@@ -44,6 +45,19 @@ class ApprovalRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnRemedy:
+    """A fix of the repository's own (RM-1)."""
+
+    id: str
+    """Begins with `own.`, which no id of the catalogue does."""
+    command: tuple[str, ...]
+    risk: Risk
+    paths: tuple[str, ...]
+    """Patterns of the files that it may change."""
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AllowedAction:
     action_type: ActionType
     enabled: bool = True
@@ -54,6 +68,8 @@ class AllowedAction:
     cooldown_minutes: int = 0
     require_evidence: bool = True
     description: str = ""
+    remedies: tuple[OwnRemedy, ...] = ()
+    """Of `apply_remediation` alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from cicatrix.core.actions import ActionType
 from cicatrix.core.canonical import instant
 from cicatrix.core.environment import Environment
 from cicatrix.core.facts import EnvironmentReview, Review
-from cicatrix.core.registry.model import AllowedAction, ApprovalRule, Precondition
+from cicatrix.core.registry.model import AllowedAction, ApprovalRule, OwnRemedy, Precondition
 
 Kind = Literal[
     "",
@@ -112,7 +112,7 @@ class Evaluation:
 
 def action_json(action: AllowedAction) -> dict[str, Any]:
     """The entry as it stands in the canonical document."""
-    return {
+    told: dict[str, Any] = {
         "actionType": str(action.action_type),
         "enabled": action.enabled,
         "preconditions": [_precondition(p) for p in action.preconditions],
@@ -121,6 +121,17 @@ def action_json(action: AllowedAction) -> dict[str, Any]:
         "cooldownMinutes": action.cooldown_minutes,
         "requireEvidence": action.require_evidence,
         "description": action.description,
+    }
+    return told | ({"remedies": [_remedy(remedy) for remedy in action.remedies]} if action.remedies else {})
+
+
+def _remedy(remedy: OwnRemedy) -> dict[str, Any]:
+    return {
+        "id": remedy.id,
+        "command": list(remedy.command),
+        "risk": str(remedy.risk),
+        "paths": list(remedy.paths),
+        "about": remedy.about,
     }
 
 

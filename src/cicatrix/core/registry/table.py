@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cicatrix.core.actions import ActionType
+from cicatrix.core.lawbook.checks import Command
 from cicatrix.core.lawbook.kinds import Choice, Flag, Form, Names, Text, Whole
 from cicatrix.core.lawbook.records import Field
 from cicatrix.core.registry.forms import Fields, Maybe, Only, Record, Several, Tagged
 from cicatrix.core.registry.model import PreconditionType
+from cicatrix.core.remedy.model import Risk
 
 STATUSES = ("error", "failure", "neutral", "pending", "skipped", "success")
 """The words of `allowedStatuses`, and of the statuses that an evaluation is given."""
@@ -86,6 +88,19 @@ APPROVAL_RULE: Fields = {
     ),
 }
 
+_OWN_ID = Text(r"own\.[a-z0-9][a-z0-9.-]{0,59}", "an id that begins with own., such as own.codegen")
+_PATTERN = Text(
+    r"(?!/)(?!(?:.*/)?\.\.(?:/|(?![\s\S])))[A-Za-z0-9._@+*/-]{1,200}",
+    "a pattern inside the repository, such as src/**/*.ts",
+)
+REMEDY: Fields = {
+    "id": Field(_OWN_ID, required=True, about="What remediation.allow of the lawbook lists."),
+    "command": Field(Command(), required=True, about="Program and arguments; no shell reads them."),
+    "risk": Field(Choice(tuple(map(str, Risk))), str(Risk.MEDIUM), about="One of high risk is named and never run."),
+    "paths": Field(Names(_PATTERN), required=True, about="Files that it may change; ** spans folders."),
+    "about": Field(_NOTE, "", about="For people."),
+}
+
 ALLOWED_ACTION: Fields = {
     "actionType": Field(Choice(tuple(map(str, ActionType))), required=True, about="What may be automated."),
     "enabled": Field(Flag(), default=True, about="False refuses the action."),
@@ -101,7 +116,9 @@ ALLOWED_ACTION: Fields = {
     "cooldownMinutes": Field(Whole(low=0, high=525_600), 0, about="Minutes from an allowed execution to the next."),
     "requireEvidence": Field(Flag(), default=True, about="True: without an evidence reference no action."),
     **_NOTED,
+    "remedies": Field(Several(Record(REMEDY), most=50, by="id"), (), about="Own fixes; of apply_remediation alone."),
 }
+ADDED_LATER = frozenset({"remedies"})
 
 REQUIRED_CHECK: Fields = {
     "name": Field(_NAME, required=True, about="The check's name, exactly."),
@@ -142,7 +159,7 @@ DOCUMENT: Fields = {
     "registryId": Field(_ID, required=True, about="Name of this document; one repository has it."),
     "repository": Field(_REPOSITORY, required=True, about="`owner/repo`, in any case."),
     "allowedActions": Field(
-        Several(Record(ALLOWED_ACTION), most=len(ActionType), by="actionType"),
+        Several(Record(ALLOWED_ACTION, later=ADDED_LATER), most=len(ActionType), by="actionType"),
         required=True,
         about="Each action once. What is not listed is refused while `failClosed` holds.",
     ),

@@ -1,0 +1,1 @@
+"""The health report: one JSON document first, Markdown rendered from it."""

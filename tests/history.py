@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from tests.history_writes import law_of_writes
+
 DAY = timedelta(hours=24)
 SETTLED = frozenset({"confirmed", "refused", "indeterminate", "resolved"})
 VERBS = {"rerun-failed-jobs": "rerun-failed-jobs", "rerun": "rerun", "rerun-job": "rerun-job", "job-rerun": "rerun-job"}
@@ -140,6 +142,7 @@ def check(
     _law_2(operations, entries, ineligible or {}, may_release, found)
     _law_3(operations, effects, found, finished=finished)
     _posts([c for c in calls if ours is None or c["who"] in ours], operations, found)
+    found += law_of_writes(records, entries, ours)
     found += [
         f"law 3: call {c['seq']} showed our token to the log host"
         for c in calls
@@ -400,7 +403,7 @@ def _posts(calls: Sequence[Mapping[str, Any]], operations: Mapping[str, Op], fou
     wait: dict[str, datetime] = {}
     for call in calls:
         until = wait.get(str(call["who"]))
-        if call["method"] == "POST" and "/actions/" in call["path"]:
+        if call["method"] == "POST" and "/actions/" in call["path"] and not call["path"].endswith("/dispatches"):
             sent[str(call["path"]).partition("/actions/")[2]] += 1
             if until is not None and moment(call["at"]) < until:
                 found.append(f"law 3: call {call['seq']} was sent at {call['at']}, before {until.isoformat()} as asked")

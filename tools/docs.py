@@ -19,6 +19,7 @@ from cicatrix.cli.errors import WORST_FIRST, Code
 from cicatrix.core.cases import AWAITS, ENDED, TRANSITIONS, CaseState
 from cicatrix.core.heal_reasons import HEAL_PAGES, HealReason
 from cicatrix.core.lawbook import DELEGABLE, KEYS, describe, resolve
+from cicatrix.core.lawbook.checks import Checks
 from cicatrix.core.lawbook.keys import DELEGATED, DELEGATED_ABOUT, RENAMED, Key
 from cicatrix.core.lawbook.kinds import Choice, Duration, Flag, Kind, Names, Reserved, Text, Whole
 from cicatrix.core.lawbook.records import Owners, Policies
@@ -67,26 +68,7 @@ Results go to standard output, everything else to standard error. On a terminal 
 `--output` or `--json` decide otherwise. An error is three lines: what happened, why, what to do next.
 """
 
-NOT_YET = frozenset(
-    {
-        "storm.pullRequests",
-        "storm.window",
-        "precision.minimumPercent",
-        "checks",
-        "remediation.allow",
-        "dispatch.via",
-        "dispatch.deadline",
-        "dispatch.perCommit",
-        "dispatch.perCase",
-        "rollback.healthBelow",
-        "rollback.deliver",
-        "rollback.createPerDay",
-        "rollback.mergePerDay",
-        "rollback.maxTargetAge",
-        "owners",
-        "rules",
-    }
-)
+NOT_YET = frozenset({"storm.pullRequests", "storm.window", "precision.minimumPercent", "owners", "rules"})
 """Keys of the lawbook that nothing reads yet. A house test holds this list to what the code reads."""
 
 LATER_REASONS = frozenset({Reason.NO_RUNNER_FOR_LABELS, Reason.OUTAGE_HOLD})
@@ -105,6 +87,8 @@ EXIT_CODES: Mapping[Code, str] = {
     "with a refused one.",
     Code.VERIFICATION: "`ledger verify` found a bad entry, a cut tail or a wrong root.",
     Code.PENDING: "Not known yet: GitHub's answer never came, or it asked to wait. `cicatrix tick` goes on.",
+    Code.GATE_USAGE: "`gate` alone: the command cannot be understood. It ends 0 ok, 1 blocked or crash, 2 warning, and "
+    "`validate` 0 for success and partial, 1 for failed and inconclusive, as in the seed.",
     Code.INTERRUPTED: "Ctrl-C. What was sent stays recorded.",
 }
 
@@ -214,7 +198,7 @@ def _key(name: str, key: Key, default: str) -> str:
     ]
     if name in NOT_YET:
         lines.append("- Binds nothing yet: what it limits comes with a later part")
-    if isinstance(key.kind, Policies | Owners):
+    if isinstance(key.kind, Policies | Owners | Checks):
         lines.append(f"- Fields: {_fields(key.kind.schema())}")
     return "\n".join(lines) + "\n"
 
@@ -235,7 +219,7 @@ def _values(kind: Kind) -> str:
             return f"a list of at most {kind.most}: {_values(kind.item)}"
         case Reserved():
             return f"an empty list until part {kind.part}"
-        case Policies() | Owners():
+        case Policies() | Owners() | Checks():
             return f"a list of at most {kind.most}"
     raise TypeError(f"tools/docs.py does not know how to describe {type(kind).__name__}: teach it in _values")
 
@@ -254,7 +238,7 @@ def _stricter(kind: Kind) -> str:
             return (
                 "the policies that both layers hold, each field by its stricter value; what no policy allows is denied"
             )
-        case Text() | Owners() | Reserved():
+        case Text() | Owners() | Reserved() | Checks():
             return "not compared"
     raise TypeError(f"tools/docs.py does not know what is stricter of {type(kind).__name__}: teach it in _stricter")
 

@@ -88,7 +88,7 @@ def environ(bins: Path, **more: str) -> dict[str, str]:
 
 
 def python_repo() -> Project:
-    """compileall and pytest; the bad change leaves a bracket open."""
+    """Python: compileall and pytest; the bad change leaves a bracket open."""
     return Project(
         name="python",
         good={
@@ -144,7 +144,7 @@ def go_repo() -> Project:
         name="go",
         good={
             "go.mod": "module example.com/sums\n\ngo 1.22\n",
-            "sums.go": "// Package sums adds.\npackage sums\n\n// Add adds.\nfunc Add(a, b int) int {\n\treturn a + b\n}\n",
+            "sums.go": "// Package sums adds.\npackage sums\n\nfunc Add(a, b int) int {\n\treturn a + b\n}\n",
             "sums_test.go": 'package sums\n\nimport "testing"\n\nfunc TestAdd(t *testing.T) {\n'
             '\tif Add(1, 2) != 3 {\n\t\tt.Fatal("wrong")\n\t}\n}\n',
         },

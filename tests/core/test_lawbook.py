@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -148,19 +148,19 @@ def walk(tree: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ({"storm": {"window": "2 hours"}}, "storm.window must be a time such as 30s, 10m, 2h or 3d"),
         ({"storm": {"window": 120}}, "storm.window must be a time"),
         ({"minutes": {"perRepositoryDay": -1}}, "minutes.perRepositoryDay must be 0..10000000 or null"),
-        ({"checks": ["x"]}, "checks[0] must be a mapping with "),
+        ({"checks": ["x"]}, "checks[0] must be a mapping, not x"),
         ({"checks": [{"name": "x", "component": "lint"}]}, "checks[0] needs command"),
         ({"checks": [CHECK | {"command": "npm test"}]}, "checks[0].command must be a list of arguments"),
         ({"checks": [CHECK | {"command": []}]}, "checks[0].command must be a list of 1..50 arguments"),
         ({"checks": [CHECK | {"command": ["a\nb"]}]}, "checks[0].command[0] must be one argument of 1..500"),
         ({"checks": [CHECK | {"component": "style"}]}, "checks[0].component must be lint or security or build or"),
-        ({"checks": [CHECK | {"parser": "xunit"}]}, "checks[0].parser must be exit-code or sarif or"),
+        ({"checks": [CHECK | {"parser": "xunit"}]}, "checks[0].parser must be one of 7 words"),
         ({"checks": [CHECK | {"directory": "../other"}]}, "checks[0].directory must be a path inside"),
         ({"checks": [CHECK | {"directory": "a/.."}]}, "checks[0].directory must be a path inside"),
         ({"checks": [CHECK | {"report": "/etc/passwd"}]}, "checks[0].report must be a path inside"),
-        ({"checks": [CHECK | {"timeout": "2h"}]}, "checks[0].timeout must be 1h at most"),
+        ({"checks": [CHECK | {"timeout": "2h"}]}, "checks[0].timeout must be a time up to 1h"),
         ({"checks": [CHECK | {"weight": 0}]}, "checks[0].weight must be 1..100"),
-        ({"checks": [CHECK, CHECK]}, "checks[1].name repeats tests"),
+        ({"checks": [CHECK, CHECK | {"weight": 2}]}, "checks[1].name repeats tests"),
         ({"rules": [{"id": "x"}]}, "rules comes with part 4"),
         ({"delegated": ["version"]}, "delegated[0] must be "),
         ({"owners": ["me"]}, "owners[0] must be a login or team"),
@@ -381,18 +381,21 @@ FILES = st.fixed_dictionaries(
 )
 
 
-VALID = st.fixed_dictionaries(
-    {},
-    optional={
-        name: generated(s).filter(SCHEMA_OF.evolve(schema=s).is_valid) for name, s in SCHEMA["properties"].items()
-    },
-)
+def valid(name: str, schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
+    """Values of one key that both the schema and the validation take."""
+    meets = generated(schema).filter(SCHEMA_OF.evolve(schema=schema).is_valid)
+    return meets.filter(lambda value: not complaints({name: value}))
+
+
+VALID = st.fixed_dictionaries({}, optional={name: valid(name, s) for name, s in SCHEMA["properties"].items()})
 
 
 @pytest.mark.shows("LB-1")
 @settings(max_examples=300, deadline=None)
 @given(FILES)
 def test_schema_and_validation_accept_the_same_files(tree: dict[str, Any]) -> None:
+    # that no two checks share a name is the one rule that a schema cannot say
+    assume(not any("each check has a name of its own" in line for line in complaints(tree)))
     assert SCHEMA_OF.is_valid(tree) == (not complaints(tree)), complaints(tree)
 
 

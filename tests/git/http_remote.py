@@ -29,6 +29,7 @@ class HttpRemote(ThreadingHTTPServer):
         self.drop_before_receive = False
         self.status_of_receive: int | None = None
         self.status_of_all: int | None = None
+        self.redirect_to: str | None = None
         self.hang = threading.Event()
         self.hang.set()
         self.seen: list[str] = []
@@ -67,6 +68,9 @@ class _Handler(BaseHTTPRequestHandler):
         pair = base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode()
         if self.headers.get("Authorization") != f"Basic {pair}":
             return self._answer(401, {"WWW-Authenticate": "Basic"}, b"no token")
+        if server.redirect_to and server.redirect_to not in self.path:
+            there = self.path.replace("/house.git", server.redirect_to)
+            return self._answer(302, {"Location": f"http://localhost:{server.server_address[1]}{there}"}, b"")
         status = server.status_of_all or (server.status_of_receive if receives else None)
         if status:
             return self._answer(status, {}, f"echo {TOKEN}".encode())

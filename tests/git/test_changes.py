@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cicatrix.git import FileChange, GitError, Mirror
-from tests.git.repositories import THEN, US, Content, Maker
+from tests.git.repositories import THEN, US, Content, Maker, says
 
 FILES: dict[str, Content] = {
     "a": b"1\n",
@@ -46,6 +46,15 @@ def test_a_worktree_holds_the_very_bytes_and_gives_them_back(mirror: Mirror, tip
         assert (folder / "run").stat().st_mode & stat.S_IXUSR
         assert list((folder / "sub").iterdir()) == []
         assert made(mirror, folder, tip) is None
+
+
+def test_to_a_command_in_a_worktree_it_looks_like_a_clean_checkout_of_depth_one(mirror: Mirror, there: Maker) -> None:
+    plain = {name: content for name, content in FILES.items() if name != ".gitattributes"}
+    tip = there.commit(plain, there.commit({"a": b"0\n"}))
+    mirror.fetch()
+    with mirror.worktree(tip) as folder:
+        assert says(folder, "status", "--porcelain") == ""
+        assert says(folder, "rev-list", "HEAD") == tip
 
 
 @pytest.mark.shows("RM-2", "F27")

@@ -133,10 +133,34 @@ def test_the_token_stands_in_the_environment_alone(
 
 def test_a_redirect_is_not_followed(mirror: Mirror, there: Maker, served: HttpRemote) -> None:
     there.commit({"a": b"1\n"})
-    served.status_of_all = 301
+    Maker(served.root / "other.git").commit({"a": b"other\n"})
+    served.redirect_to = "/other.git"
     with pytest.raises(GitError):
         mirror.fetch()
-    assert len(served.seen) == 1
+    assert not [line for line in served.seen if "other.git" in line]
+
+
+@pytest.mark.shows("RB-3", "T23")
+def test_git_sees_our_environment_and_nothing_else(
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TRACE", str(tmp_path / "trace"))
+    monkeypatch.setenv("LD_PRELOAD", "")
+    spy = tmp_path / "spy"
+    spy.write_text("#!/usr/bin/env -S sh\nexec env -0\n")
+    spy.chmod(0o700)
+    told = type(mirror.git)(folder=mirror.git.folder, program=str(spy)).run("status").out.decode().split("\0")
+    seen = dict(line.split("=", 1) for line in told if line)
+    wanted = {
+        "HOME": "/dev/null",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_LFS_SKIP_SMUDGE": "1",
+        "LC_ALL": "C",
+    }
+    assert wanted.items() <= seen.items()
+    assert not seen.keys() & {"GIT_TRACE", "LD_PRELOAD", "USER", "PYTHONPATH"}
 
 
 def test_a_call_that_never_ends_is_killed_with_its_children(mirror: Mirror, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cicatrix.core.heal_reasons import HealReason
 from cicatrix.git import Mirror, Reverted, RevertRefused
-from cicatrix.git.reverting import judged
+from cicatrix.git.reverting import judged, removed
 from tests.git.repositories import EMPTY_TREE, THEN, US, Content, Maker, git, says
 
 
@@ -253,6 +253,20 @@ def test_a_wrong_tree_is_never_accepted(mirror: Mirror, there: Maker) -> None:
         with pytest.raises(RevertRefused) as caught:
             judged(mirror.git, target=bad, parent=root, tip=tip, tree=tree)
         assert caught.value.reason is HealReason.WRONG_TREE
+
+
+@pytest.mark.shows("F20", "RB-4")
+def test_only_files_that_the_commit_added_may_go(mirror: Mirror, there: Maker) -> None:
+    root = there.commit({"a": LINES, "b": b"1\n"})
+    bad = there.commit({"a": None, "new": b"n\n"}, root)
+    tip = there.commit({"c": b"1\n"}, bad)
+    good, wrong = there.tree_of({"b": b"1\n", "c": b"1\n"}), there.tree_of({"c": b"1\n"})
+    mirror.fetch()
+    assert removed(mirror.git, target=bad, parent=root, tip=tip, tree=good) == ("new",)
+    for tree in (wrong, there.tree_of({})):
+        mirror.fetch()
+        with pytest.raises(RevertRefused, match="did not add"):
+            removed(mirror.git, target=bad, parent=root, tip=tip, tree=tree)
 
 
 @pytest.mark.shows("F20", "RB-4")

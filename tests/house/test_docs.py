@@ -270,7 +270,7 @@ def test_every_command_that_the_pages_tell_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["make sense", "cicatrix heal", "cicatrix rerun --all", "cicatrix ledger burn", "cicatrix tick --run-id 1"]
+    "line", ["make sense", "cicatrix cure", "cicatrix rerun --all", "cicatrix ledger burn", "cicatrix tick --run-id 1"]
 )
 def test_a_command_that_does_not_exist_is_found(line: str) -> None:
     assert wrong_command(line, {"demo", "test"}) is not None

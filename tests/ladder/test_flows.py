@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from cicatrix.core.cases import CaseState
-from cicatrix.flows.ladder.climb import climb, open_case
 from tests.ladder.scene import BAD, FINE, GOOD, Scene
 
 
@@ -19,18 +18,16 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     made.close()
 
 
+@pytest.mark.shows("RB-0", "RB-1", "RB-5", "RB-9", "VA-1")
 def test_a_bad_commit_on_the_default_branch_is_reverted_as_a_validated_draft(scene: Scene) -> None:
     bad = scene.commit(BAD, "Simplify")
     tip = scene.commit(FINE, "Tell more")
-    case = open_case(scene.ctx, scene.home, ref="refs/heads/main", head_sha=tip, principal="cli:ada", automatic=False)
-    after = climb(scene.ctx, case.id)
+    after = scene.climbed()
     assert after.state is CaseState.ROLLED_BACK, after.note
     draft = scene.repo.pulls[1]
     assert draft.draft
     assert scene.text("src/sums.py", f"cicatrix/revert/{bad[:12]}") == GOOD["src/sums.py"]
     assert scene.tip() == tip
     assert scene.run_validations() == 1
-    scene.world.advance(20)
-    scene.ticks()
-    ended = scene.case(case.id)
+    ended = scene.wait(after.id)
     assert ended.state is CaseState.CLOSED, ended.note

@@ -83,6 +83,18 @@ def test_what_cannot_be_meant_is_a_usage_error(bare: Desk, arguments: tuple[str,
     assert ended.three_lines
 
 
+@pytest.mark.shows("RP-4", "T14")
+@pytest.mark.parametrize("shape", ["md", "json"])
+def test_a_configured_secret_is_masked_wherever_it_stood(bare: Desk, tmp_path: Path, shape: str) -> None:
+    file = tmp_path / "report.json"
+    file.write_text(json.dumps(build_report(full("see c4n4ry-secret here"))))
+    bare.set(CICATRIX_REPORT_KEY="c4n4ry-secret", GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(tmp_path / "summary"))
+    ended = bare.cicatrix("report", "--from", file, "--format", shape)
+    assert ended.code == 0
+    bare.cicatrix("report", "--from", file, "--format", shape, "-o", tmp_path / "out")
+    assert "c4n4ry" not in ended.out + (tmp_path / "summary").read_text() + (tmp_path / "out").read_text()
+
+
 def test_a_case_that_the_ledger_has_not(bare: Desk) -> None:
     bare.cicatrix("ledger", "head")
     ended = bare.cicatrix("report", "--case", "nobody")

@@ -70,7 +70,8 @@ def heal(target: str | None, options: Options, *, as_json: bool, output: Format 
     )
     step_outputs(settings, {**tried.healing.outputs(), "remediation_applied": "false"})
     if shape is Format.JSON:
-        state.screen.json({**healing_json(tried.healing, dry_run=True), "lawbookHash": tried.lawbook_hash})
+        told = {"lawbookHash": tried.lawbook_hash, "ignored": list(tried.ignored)}
+        state.screen.json({**healing_json(tried.healing, dry_run=True), **told})
     else:
         _show(tried)
     good = tried.healing.commit is not None or tried.healing.before.ready is True
@@ -154,6 +155,7 @@ def _propose(settings: Settings, target: str | None, options: Options, shape: Fo
         case = propose_fix(ctx, home, branch=branch, sha=sha, principal=principal_of(ctx, owner, name))
         with ctx.ledger.read() as view:
             told = explain_case(view, case.id)
+    step_outputs(settings, _outputs(case))
     screen = state.screen
     if shape is Format.JSON:
         screen.json(told)
@@ -161,6 +163,18 @@ def _propose(settings: Settings, target: str | None, options: Options, shape: Fo
         screen.line(f"case {case.id} is {case.state.value}: {screen.safe(case.note)}")
         screen.say(f"`cicatrix explain {case.id}` tells its story")
     return _code(case)
+
+
+def _outputs(case: Case) -> dict[str, object]:
+    """The seed's step outputs of a proposed fix, and its commit. Applied means that the commit exists (RM-5)."""
+    found = case.data.get("fix")
+    fix = found if isinstance(found, dict) else {}
+    return {
+        "remediation_applied": bool(fix.get("sha")),
+        "remediation_commit": str(fix.get("sha", "")),
+        "security_score_improvement": fix.get("security"),
+        "build_diagnostic_available": fix.get("builds") is not None,
+    }
 
 
 def _code(case: Case) -> Code:
@@ -196,8 +210,10 @@ def _show(tried: Tried) -> None:
         screen.line("a dry run: --yes proposes this as a branch and a draft pull request")
         return
     screen.folded(f"nothing would be proposed: {screen.safe(healing.why)}", hang=2)
-    if not tried.allowed:
-        screen.folded("remediation.allow of .github/cicatrix.yml lists the fixes that may run", hang=2)
+    for line in tried.ignored:
+        screen.folded(f"! {screen.safe(line)}", hang=2)
+    if not tried.allowed and not tried.ignored:
+        screen.folded("no fix is allowed: list ids under remediation.allow in the deployment's lawbook", hang=2)
 
 
 def _health(found: Measurement | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cicatrix import wiring
-from cicatrix.core.operations import OperationState
+from cicatrix.core.operations import Kind, OperationState
 from cicatrix.flows.context import Context
 from cicatrix.flows.explain import explain_operation, tell_operation
 from cicatrix.flows.settle import resolve as settle
@@ -25,9 +25,8 @@ def listed(*, every: bool, limit: int, as_json: bool, output: Format | None) -> 
     screen = state.screen
     shape = screen.format(output, as_json)
     with wiring.open_ledger_only(settings_of(), must_exist=True) as ledger, ledger.read() as view:
-        found = (
-            view.all_operations() if every else (*view.open_operations(limit), *view.indeterminate_operations(limit))
-        )
+        waiting = (*view.open_operations(limit, kinds=tuple(Kind)), *view.indeterminate_operations(limit))
+        found = view.all_operations() if every else waiting
         rows = [tell_operation(operation) for operation in found[-limit:]]
     if shape is Format.JSON:
         screen.json(rows)
@@ -40,7 +39,7 @@ def listed(*, every: bool, limit: int, as_json: bool, output: Format | None) -> 
     if screen.width < VERY_WIDE:
         for row in rows:
             lines = {
-                "call": f"{row['verb']} on run {row['runId']} of {row['repository']}",
+                "call": f"{row['verb']} on {row['target'] or 'run ' + row['runId']} of {row['repository']}",
                 "jobs": ", ".join(row["named"]),
                 "made": showing.short_time(row["createdAt"]),
                 "answer": row["answer"] or "-",

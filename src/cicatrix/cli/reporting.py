@@ -50,6 +50,8 @@ def report(*, case: str | None, source: Path | None, shape: str | None, view: st
     step_summary(settings, views[view])
     if target is not None and target.is_dir():
         _write_all(target, found, views)
+    elif target is None and shape == "json":
+        state.screen.json(found)
     else:
         _write_one(target, _json(found) if shape == "json" else views[view])
     return Code.DONE

@@ -138,7 +138,7 @@ class Screen:
             masked = self.redact(value)
             return masked if REDACTED in masked and masked != value else value
         if isinstance(value, dict):
-            return {str(name): self.masked(item) for name, item in value.items()}
+            return {self.masked(str(name)): self.masked(item) for name, item in value.items()}
         if isinstance(value, list | tuple):
             return [self.masked(item) for item in value]
         return value

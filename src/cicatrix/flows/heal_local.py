@@ -27,6 +27,8 @@ class Tried:
     facts: LocalFacts
     lawbook_hash: str
     allowed: tuple[str, ...]
+    ignored: tuple[str, ...]
+    """What the commit's own lawbook asks for about fixes and may not have, each with its remedy."""
 
 
 def try_fixes(
@@ -46,5 +48,9 @@ def try_fixes(
         bench = bench_of(mirror, checks, now=now, environ=environ, log=log)
         healing = heal(bench, tree.sha, case=CASE, remediation=resolved.lawbook.remediation, own=own)
         return Tried(
-            healing=healing, facts=tree.facts, lawbook_hash=resolved.hash, allowed=resolved.lawbook.remediation.allow
+            healing=healing,
+            facts=tree.facts,
+            lawbook_hash=resolved.hash,
+            allowed=resolved.lawbook.remediation.allow,
+            ignored=tuple(str(line) for line in resolved.ignored if line.key.startswith("remediation.")),
         )

@@ -80,8 +80,13 @@ def judged(git: Git, *, target: str, parent: str, tip: str, tree: str) -> tuple[
         raise RevertRefused(HealReason.WRONG_TREE, "Undoing the newest commit must give the tree before it.")
     if changes.patch(git, tip, tree) != changes.patch(git, target, parent):
         raise RevertRefused(HealReason.WRONG_TREE, "The revert changes something else than the reverse of the commit.")
-    deleted = {c.path for c in changes.diff(git, tip, tree) if c.status == "D"}
+    return removed(git, target=target, parent=parent, tip=tip, tree=tree)
+
+
+def removed(git: Git, *, target: str, parent: str, tip: str, tree: str) -> tuple[str, ...]:
+    """The files of the tip that the tree lacks. Raises `RevertRefused` unless the target had added each of them."""
+    gone = {c.path for c in changes.diff(git, tip, tree) if c.status == "D"}
     added = {c.path for c in changes.diff(git, parent, target) if c.status == "A"}
-    if not deleted <= added:
+    if not gone <= added:
         raise RevertRefused(HealReason.WRONG_TREE, "It would delete files that the commit did not add.")
-    return tuple(sorted(deleted))
+    return tuple(sorted(gone))

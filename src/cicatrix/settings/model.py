@@ -138,7 +138,7 @@ class Settings(BaseSettings):
     redispatch_token_previous_until: datetime | None = _setting(
         "CI_REDISPATCH_TOKEN_PREVIOUS_UNTIL",
         ours=False,
-        about="When the previous token ends to count, such as `2026-12-01T00:00:00Z`. Without it that token never does.",
+        about="When the previous token ends to count, such as `2026-12-01T00:00:00Z`. Without it never.",
     )
     report_key: SecretStr | None = _setting(
         "CICATRIX_REPORT_KEY",

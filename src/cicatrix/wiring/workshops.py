@@ -27,7 +27,6 @@ FINGERPRINT_SALT = b"cicatrix credential fingerprint:"
 
 def workshop(settings: Settings, github: GitHub) -> Workshop:
     """Mirrors below the settings' folder, one a repository, reached by this client's credential."""
-
     opened: dict[str, Mirror] = {}
 
     def mirror(home: Repository) -> Mirror:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from cicatrix.checks.ecosystems.look import Choice, Left, Look, check, table
@@ -46,12 +47,20 @@ def _security(look: Look) -> Choice | Left:
         return Left("pip-audit", "no dependency is declared")
     if not look.available("pip-audit"):
         return Left("pip-audit", "it is not installed")
-    source = ("-r", "requirements.txt") if wanted else (".",)
+    source: tuple[str, ...] = (".",)
+    if wanted:
+        # with every version given nothing has to be resolved, so no package's code runs
+        source = (*(("--disable-pip", "--no-deps") if _pinned(wanted) else ()), "-r", "requirements.txt")
     command = ("pip-audit", "--format", "json", "--progress-spinner", "off", *source)
     return Choice(
         check("python-pip-audit", Component.SECURITY, *command, parser="pip-audit"),
         f"{'requirements.txt' if wanted else 'pyproject.toml'} declares dependencies",
     )
+
+
+def _pinned(requirements: str) -> bool:
+    lines = [line.split("#")[0].strip() for line in requirements.splitlines()]
+    return all(re.fullmatch(r"[A-Za-z0-9._\[\],-]+==[A-Za-z0-9.!+_-]+", line) for line in lines if line)
 
 
 def _sources(look: Look) -> list[str]:

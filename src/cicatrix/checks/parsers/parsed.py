@@ -71,6 +71,7 @@ _NETWORK = re.compile(
     rb"|dial tcp [^\n]*(?:i/o timeout|refused|no such host)|lookup [^\n]*(?:no such host|server misbehaving)"
     rb"|(?i:connection (?:refused|timed out|reset by peer))|(?i:max retries exceeded)|ConnectTimeout|ReadTimeout"
     rb"|NewConnectionError|spurious network error|Could not transfer artifact|npm (?:ERR!|error) code E5\d\d\b"
+    rb"|request to \S+ failed|Failed to upgrade `pip`"
     rb"|(?i:audit endpoint returned an error)|\b(?:502 Bad Gateway|503 Service|504 Gateway)|TLS handshake timeout"
 )
 

@@ -229,12 +229,13 @@ def _told(result: CheckResult) -> str:
 def _counted(component: Component, counts: Counts) -> str:
     match component:
         case Component.TESTS:
-            told = {"failed tests": counts.failed_tests}
+            told = [(counts.failed_tests, "failed test")]
         case Component.SECURITY:
-            told = {"critical": counts.critical, "high": counts.high, "moderate": counts.moderate, "low": counts.low}
+            told = [(getattr(counts, name), name) for name in ("critical", "high", "moderate", "low")]
         case _:
-            told = {"errors": counts.errors, "warnings": counts.warnings}
-    return ", ".join(f"{number} {name}" for name, number in told.items() if number)
+            told = [(counts.errors, "error"), (counts.warnings, "warning")]
+    plural = "" if component is Component.SECURITY else "s"
+    return ", ".join(f"{number} {name}{plural if number != 1 else ''}" for number, name in told if number)
 
 
 def _gate(health: int | None, blockers: Sequence[str], warnings: Sequence[str]) -> Gate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,14 +22,27 @@ from cicatrix.core.lawbook.kinds import (
     Whole,
     list_schema,
     read_list,
+    refuse,
 )
 from cicatrix.core.lawbook.records import Field, read_record, record_schema
 
-LONGEST = timedelta(hours=1)
-"""No check may take longer: whoever waits for it holds a worker."""
-
-
 _ARGUMENT = Text(r"[^\x00-\x1f\x7f]{1,500}", "one argument of 1..500 characters on one line")
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout(Duration):
+    """A time up to an hour: whoever waits for a check holds a worker."""
+
+    def read(self, value: object, path: Path, report: Report) -> timedelta:
+        if not isinstance(value, str) or not re.fullmatch(_HOUR, value, re.ASCII):
+            raise refuse(value, path, report, "a time up to 1h, such as 30s or 10m")
+        return Duration().read(value, path, report)
+
+    def schema(self) -> Schema:
+        return Text(_HOUR, "").schema()
+
+
+_HOUR = r"(?:[1-9]\d{0,2}|[12]\d{3}|3[0-5]\d{2}|3600)s|(?:[1-9]|[1-5]\d|60)m|1h"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +97,7 @@ CHECK_FIELDS: Mapping[str, Field[Form]] = {
     "report": Field(OrNull(_INSIDE), about="The report's file, where it is not the standard output."),
     "weight": Field(Whole(low=1, high=100), 1, about="Its share in the component's mean."),
     "blocking": Field(Flag(duty=True), default=True, about="Whether its failure blocks; else it warns."),
-    "timeout": Field(Duration(), timedelta(minutes=5), about="After this it is unknown; 1h at most."),
+    "timeout": Field(Timeout(), timedelta(minutes=5), about="After this it is unknown; 1h at most."),
     "directory": Field(_INSIDE, ".", about="Where it runs, below the repository's root."),
 }
 
@@ -103,9 +117,6 @@ class Checks:
             except Invalid:
                 ok = False
                 continue
-            if fields["timeout"] > LONGEST:
-                report((*path, index, "timeout"), "must be 1h at most")
-                ok = False
             if fields["name"] in {check.name for check in found}:
                 report((*path, index, "name"), f"repeats {fields['name']}: each check has a name of its own")
                 ok = False

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cicatrix.core.cases import AWAITS, Case, CaseState
 from cicatrix.core.facts import Repository
+from cicatrix.core.operations import Kind
 from cicatrix.core.rollback.plan import RevertFacts, RollbackPlan, plan_rollback
 from cicatrix.flows.cases import move, take_over
 from cicatrix.flows.context import Context
@@ -76,11 +77,17 @@ def propose_fix(ctx: Context, home: Repository, *, branch: str, sha: str, princi
     """
     ref = f"refs/heads/{branch}"
     case = open_case(ctx, home, ref=ref, head_sha=sha, principal=principal, rung="remedy", runHere=True)
-    return climb(ctx, case.id)
+    return climb(ctx, case.id, until=CaseState.DISPATCHED)
 
 
 def validate_commit(ctx: Context, home: Repository, sha: str, *, branch: str, principal: str) -> Case:
-    """A person's request for an independent validation of a commit, taken as far as it goes without waiting."""
+    """A person's request for an independent validation of a commit, taken as far as it goes without waiting.
+
+    A commit that a case proposed as its fix is validated in that case, also when its dispatch was refused before.
+    """
+    proposed = _case_of_fix(ctx, home, sha)
+    if proposed is not None:
+        return climb(ctx, _dispatch_again(ctx, proposed, principal).id)
     ref = f"refs/heads/{branch}"
     case = open_case(ctx, home, ref=ref, head_sha=sha, principal=principal, rung="dispatch")
     now = ctx.now()
@@ -91,6 +98,30 @@ def validate_commit(ctx: Context, home: Repository, sha: str, *, branch: str, pr
             held = move(tx, held, CaseState.REMEDYING, now, wake_at=now)
             move(tx, held, CaseState.DISPATCHED, now, wake_at=now, data={**held.data, "fix": fix})
     return climb(ctx, case.id)
+
+
+def _case_of_fix(ctx: Context, home: Repository, sha: str) -> Case | None:
+    """The case whose fix is this commit, where a draft of it is open or its validation was not had."""
+    with ctx.ledger.read() as view:
+        since = ctx.now() - timedelta(days=30)
+        pushes = view.operations_since(home.host, home.id, since, (Kind.PUSH.value,))
+        mine = next((op for op in reversed(pushes) if op.head_sha == sha and op.case_id), None)
+        case = view.case(mine.case_id) if mine is not None and mine.case_id else None
+    fix = case.data.get("fix") if case else None
+    return case if isinstance(fix, dict) and fix.get("sha") == sha and fix.get("pull") else None
+
+
+def _dispatch_again(ctx: Context, case: Case, principal: str) -> Case:
+    """An ended case goes back to `dispatched` for a person's request; every credential may be tried anew."""
+    if case.state is not CaseState.HANDED_OVER:
+        return case
+    now = ctx.now()
+    data = {**case.data, "principal": principal, "automatic": False, "validation": {}, "requestId": ctx.new_id()}
+    with ctx.ledger.write("case.dispatch") as tx:
+        held = take_over(tx, case, now)
+        for state in (CaseState.DECIDING, CaseState.REMEDYING):
+            held = move(tx, held, state, now, wake_at=now)
+        return move(tx, held, CaseState.DISPATCHED, now, wake_at=now, data=data)
 
 
 def _second(moment: datetime) -> datetime:

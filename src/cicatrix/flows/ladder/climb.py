@@ -66,8 +66,8 @@ def _lost(ctx: Context, case: Case, why: str) -> Case:
         return move(tx, case, CaseState.HANDED_OVER, ctx.now(), note=why)
 
 
-def climb(ctx: Context, case_id: str) -> Case:
-    """Take the case as far as it goes without waiting. For a shell or a workflow that drives its own case."""
+def climb(ctx: Context, case_id: str, *, until: CaseState | None = None) -> Case:
+    """Take the case as far as it goes without waiting, or to that state. For a shell that drives its own case."""
     for _ in range(MOST_STEPS):
         with ctx.ledger.write("claim") as tx:
             claimed = tx.claim_case(case_id, ctx.now(), LONG_LEASE)
@@ -75,7 +75,7 @@ def climb(ctx: Context, case_id: str) -> Case:
             break
         after = step(ctx, claimed)
         waits = after.wake_at is None or after.wake_at > ctx.now()
-        if after.state in ENDED or waits:
+        if after.state in ENDED or after.state is until or waits:
             return after
     with ctx.ledger.read() as view:
         found = view.case(case_id)

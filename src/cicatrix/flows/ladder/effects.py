@@ -20,6 +20,7 @@ from cicatrix.core.reasons import Reason
 from cicatrix.flows.cases import still_held
 from cicatrix.flows.context import DEFER_LIMIT, SHORT_WAIT
 from cicatrix.flows.ladder import records
+from cicatrix.flows.ladder.finding import find
 from cicatrix.flows.ladder.rung import Effect, EffectState, Rung, Wish
 from cicatrix.flows.ladder.settling import confirm, defer, refuse, settle
 from cicatrix.flows.told import operation_now
@@ -60,6 +61,7 @@ def effect_of(rung: Rung, operation: Operation) -> Effect:
     """Where an operation stands, as an effect."""
     told = _answer(operation)
     if operation.state is S.CONFIRMED:
+        told = told if "how" in told else {"how": "resolved", **(find(rung.ctx, operation) or {})}
         return Effect(state=EffectState.DONE, operation=operation, data=told)
     if operation.state is S.INDETERMINATE:
         why = f"operation {operation.id} has no verdict: `cicatrix operation resolve {operation.id}` ends it"

@@ -271,7 +271,8 @@ def _read(rung: Rung, run: WorkflowRun) -> Awaited:
     if found.sha != asked["sha"] or (before is not None and before.sha != asked["base"]):
         return _refused(rung, run, "the report measured another commit")
     told = {**asked, "runId": run.id, "runUrl": run.html_url, "delaySeconds": _delay(asked, run)}
-    return Awaited(rung=rung.save(rung.case.state, wake_at=rung.ctx.now(), validation=told), report=found, before=before)
+    rung = rung.save(rung.case.state, wake_at=rung.ctx.now(), validation=told)
+    return Awaited(rung=rung, report=found, before=before)
 
 
 def _delay(asked: Mapping[str, Any], run: WorkflowRun) -> int:

@@ -27,7 +27,8 @@ from cicatrix.flows.ladder.ends import AUTHOR, hand_over, judged, stopped
 from cicatrix.flows.ladder.measuring import keep, may_run, measure_folder, measured
 from cicatrix.flows.ladder.redispatch import Subject, awaited
 from cicatrix.flows.ladder.rung import Rung, Wish
-from cicatrix.flows.ladder.telling import label, tell
+from cicatrix.flows.ladder.telling import check, label, tell
+from cicatrix.flows.standing import own_remedies
 from cicatrix.git import Mirror
 from cicatrix.github import GitHub
 
@@ -55,7 +56,9 @@ def healing_of(rung: Rung, mirror: Mirror, sha: str) -> Healing:
         measure=lambda folder, commit: measure_folder(rung, folder, commit),
         apply=lambda wanted, folder: fixes.apply_fix(wanted, folder, environ=rung.ctx.workshop.environ),
     )
-    return heal(bench, sha, case=rung.case.id, remediation=rung.resolved.lawbook.remediation)
+    with rung.ctx.ledger.read() as view:
+        own = own_remedies(view, rung.home)
+    return heal(bench, sha, case=rung.case.id, remediation=rung.resolved.lawbook.remediation, own=own)
 
 
 def _make(rung: Rung) -> Rung:
@@ -249,6 +252,7 @@ def _tell_both(rung: Rung, number: int, title: str, verdict: Mapping[str, Any]) 
     body = letters.comment(rung, title, letters.validated(rung, verdict))
     for pull in sorted({number, rung.case.pull_request} - {0}):
         tell(rung, pull, body)
+    check(rung, str(rung.data("fix")["sha"]), title)
 
 
 def _take_back(rung: Rung, merged: str) -> Rung:

@@ -19,7 +19,7 @@ from cicatrix.flows.ladder.measuring import keep, measured
 from cicatrix.flows.ladder.redispatch import Subject, awaited
 from cicatrix.flows.ladder.rollback import landing_problem, may_push_direct, push_wish, rollbacks_today
 from cicatrix.flows.ladder.rung import EffectState, Rung
-from cicatrix.flows.ladder.telling import tell
+from cicatrix.flows.ladder.telling import check, tell
 from cicatrix.flows.reading import with_standing
 from cicatrix.ledger import Tx
 
@@ -47,6 +47,7 @@ def validate_revert(rung: Rung) -> Rung:
     told = judged(rung, verdict, letters.numbers(before), letters.numbers(found.report))
     worse = verdict.outcome in {ValidationOutcome.FAILED, ValidationOutcome.INCONCLUSIVE}
     worse = worse or (verdict.improvement is not None and verdict.improvement < 0)
+    check(rung, str(known["sha"]), f"the revert was validated: {verdict.outcome.value}")
     tell(
         rung,
         int(known.get("pull", 0) or 0),

@@ -86,6 +86,6 @@ _TELLERS: Mapping[str, Callable[[Data], str]] = {
     "validation.judged": _judged,
     "validation.refused": lambda data: f"report not believed: {data.get('why', '')}",
     "health.measured": _measured,
-    "branch.blocked": lambda data: f"gate closed: {data.get('why', '')}",
+    "branch.blocked": lambda data: f"gate closed: {data.get('reason', '')}",
     "branch.released": lambda data: f"gate opened again by {data.get('principal', '')}: {data.get('reason', '')}",
 }

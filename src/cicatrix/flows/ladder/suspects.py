@@ -107,6 +107,7 @@ def _look(rung: Rung, commits: tuple[CommitFacts, ...], failed: frozenset[str], 
         for n, m in enumerate(_known(rung))
         if m.sha in on_line and m.set_hash == tip.set_hash
         for result in m.results
+        if result.component is not Component.SECURITY
     ]
     if not failed:
         why = "what fails comes from outside the repository, or is no blocking check"
@@ -130,8 +131,8 @@ def _outcome(result: CheckResult) -> Outcome:
     if result.state in {CheckState.PASS, CheckState.WARNING}:
         return Outcome.GREEN
     if result.state is CheckState.FAIL:
-        return Outcome.ENVIRONMENT if result.component is Component.SECURITY else Outcome.RED
-    return Outcome.ENVIRONMENT if result.outside else Outcome.MISSING
+        return Outcome.RED
+    return Outcome.MISSING
 
 
 # --- jobs of the branch's runs ---

@@ -13,8 +13,11 @@ from collections.abc import Mapping, Sequence
 from cicatrix.core.actions import ActionType
 from cicatrix.core.facts import Comment, Receipt
 from cicatrix.core.operations import Kind, Verb
+from cicatrix.core.report.build import build_report
+from cicatrix.core.report.render import render_markdown
 from cicatrix.flows.ladder.effects import ensure
 from cicatrix.flows.ladder.rung import Effect, Rung, Wish
+from cicatrix.flows.reporting import NoMeasurementError, report_of_case
 from cicatrix.github import GitHub, GitHubError
 
 KEY_FLAG = "comment.key"
@@ -104,4 +107,60 @@ def label(rung: Rung, number: int, labels: Sequence[str]) -> Effect | None:
             params={"labels": list(labels)},
             send=send,
         ),
+    )
+
+
+CHECK_NAME = "Cicatrix"
+MOST_TEXT = 65_535
+"""Characters of a check run's field (https://docs.github.com/en/rest/checks/runs#create-a-check-run)."""
+
+
+def check(rung: Rung, sha: str, title: str) -> Effect | None:
+    """The case's report as a check run of the commit: always neutral, so that we never hold up a merge.
+
+    Only an App and the GITHUB_TOKEN of a workflow may make one; for any other identity nothing is tried.
+    """
+    if rung.identity.kind not in {"app", "actions"}:
+        return None
+    with rung.ctx.ledger.read() as view:
+        case = view.case(rung.case.id)
+        try:
+            found = None if case is None else report_of_case(view, case, now=rung.ctx.now())
+        except NoMeasurementError:
+            return None
+    if found is None:
+        return None
+    text = render_markdown(build_report(found))
+    text = text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "\u2026"
+    return ensure(rung, _check_wish(rung, sha, title[:200], text))
+
+
+def _check_wish(rung: Rung, sha: str, title: str, text: str) -> Wish:
+    """Found before it is made, and updated where it is there."""
+    external = f"cicatrix:{rung.case.id}"
+    listing = rung.github.check_runs(rung.home.owner, rung.home.name, sha)
+    known = next((run for run in listing.items if run.external_id == external), None)
+
+    def send(github: GitHub, receipt: Receipt, _: str) -> Mapping[str, object]:
+        owner, name = rung.home.owner, rung.home.name
+        told = {"name": CHECK_NAME, "external_id": external, "title": title, "text": text}
+        summary = f"Case {rung.case.id}: `cicatrix explain {rung.case.id}` tells the whole story."
+        if known is not None:
+            return github.update_check_run(
+                owner, name, known.id, conclusion="neutral", summary=summary, receipt=receipt, **told
+            ).data
+        return github.create_check_run(
+            owner, name, sha, conclusion="neutral", summary=summary, receipt=receipt, **told
+        ).data
+
+    digest = hashlib.sha256((title + text).encode()).hexdigest()[:16]
+    return Wish(
+        kind=Kind.CHECK_RUN,
+        verb=Verb.CREATE_CHECK_RUN if known is None else Verb.UPDATE_CHECK_RUN,
+        action=ActionType.ADD_COMMENT,
+        target=f"check:{sha}:{digest}",
+        head_sha=sha,
+        pull_request=rung.case.pull_request,
+        params={"externalId": external, "title": title},
+        send=send,
     )

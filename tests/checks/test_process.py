@@ -130,8 +130,13 @@ def test_nobody_answers_a_question(tmp_path: Path) -> None:
 
 
 def gone(pid: int) -> bool:
-    """Whether the process has ended; a zombie that nobody has waited for yet has."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
+    """Whether the process ends: a killed one is on its way for a moment, and a zombie has ended."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state in "ZX":
+            return True
+    return False

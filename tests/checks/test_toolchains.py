@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,8 +23,8 @@ DOWN = {
 
 
 @pytest.fixture(scope="module")
-def bins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    yield bin_folder(tmp_path_factory.mktemp("bins"))
+def bins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bin_folder(tmp_path_factory.mktemp("bins"))
 
 
 def measured(folder: Path, checks: tuple[Check, ...], around: dict[str, str]) -> Measurement:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -286,6 +287,18 @@ def test_a_result_whose_health_is_unknown_is_not_proposed(tmp_path: Path) -> Non
     assert healing.before.health is not None
     assert healing.commit is None
     assert healing.reason is HealReason.HEALTH_UNKNOWN
+
+
+@pytest.mark.shows("GK-4", "RM-2")
+def test_measurements_with_different_checks_are_not_compared(messy: Checkout) -> None:
+    remediation = Remediation(allow=("python.ruff-fix",), max_files=20, max_lines=500)
+    with workbench(messy) as (bench, _, sha):
+        first = heal(bench, sha, case="case-1", remediation=remediation)
+        other = replace(first.before, set_hash="other checks")
+        healing = heal(bench, sha, case="case-1", remediation=remediation, before=other)
+    assert first.commit is not None
+    assert healing.commit is None
+    assert (healing.reason, "same checks" in healing.why) == (HealReason.HEALTH_UNKNOWN, True)
 
 
 LINT = """

@@ -33,7 +33,7 @@ def zipped(report: object) -> dict[str, bytes]:
 
 
 def payload_of(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The payload as the workflow reads it: of a repository dispatch as it is, of a workflow dispatch from its input."""
+    """The payload as the workflow reads it: itself, or an input of a workflow dispatch."""
     return dict(json.loads(given["payload"]) if "payload" in given else given)
 
 

@@ -177,15 +177,13 @@ def _after_build(result: CheckResult, done: Sequence[CheckResult]) -> CheckResul
 def _content(report: Path, folder: Path) -> bytes | None:
     """The report's bytes, one more than allowed at most. A link out of the worktree, or none at all, is no report."""
     try:
-        if not report.resolve().is_relative_to(folder.resolve()):
+        if not report.resolve().is_relative_to(folder.resolve()) or not report.is_file():
             return None
-        handle = os.open(report, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        # looked at again once it is open: what the check left running may still change it
+        with os.fdopen(os.open(report, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
+            return stream.read(LARGEST_OUTPUT + 1) if stat.S_ISREG(os.fstat(stream.fileno()).st_mode) else None
     except OSError:
         return None
-    with os.fdopen(handle, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            return None
-        return stream.read(LARGEST_OUTPUT + 1)
 
 
 def _told(finding: Finding) -> Finding:

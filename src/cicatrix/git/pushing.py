@@ -63,7 +63,7 @@ def push(git: Git, remote: Remote, sha: str, ref: str, *, expected: str | None, 
     with throw_away() as hooks:
         _write_hook(hooks, expected, len(sha))
         try:
-            done = _call(git, remote, hooks, f"{sha}:{full}")
+            done = _call(git, remote, hooks, f"{sha}:{full}", mark=f"{receipt.operation_id}/{receipt.send}")
         except GitError as error:
             raise _without_end(hooks, error) from None
         outcome = _judged(done, full, hooks, new=expected is None)
@@ -81,8 +81,8 @@ def _write_hook(folder: Path, expected: str | None, length: int) -> None:
         raise PushNotSent("a push", why="Programs cannot be run from the folder for temporary files.")
 
 
-def _call(git: Git, remote: Remote, hooks: Path, spec: str) -> Done:
-    env, redact = remote.call()
+def _call(git: Git, remote: Remote, hooks: Path, spec: str, *, mark: str) -> Done:
+    env, redact = remote.call(mark)
     flags = ("--porcelain", "--no-follow-tags", "--no-signed", "--recurse-submodules=no", "--no-progress")
     own = Git(folder=git.folder, program=git.program, timeout=git.timeout, transports=remote.transports, redact=redact)
     every = tuple(range(1, 256))

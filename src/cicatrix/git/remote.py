@@ -37,18 +37,19 @@ class Remote:
     def transports(self) -> tuple[str, ...]:
         return (urlsplit(self.url).scheme,)
 
-    def call(self) -> tuple[Mapping[str, str], Callable[[str], str]]:
-        """For one call: the environment that carries the token, and the redactor that knows it."""
+    def call(self, mark: str = "") -> tuple[Mapping[str, str], Callable[[str], str]]:
+        """For one call: the environment that carries the token, and the redactor that knows it.
+
+        `mark` goes along as `X-Request-Id`, so that a proxy's log can be matched with ours.
+        """
         token = self.token()
-        if not token:
-            return {}, redactor(())
         pair = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-        env = {
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": f"http.{self.url}.extraHeader",
-            "GIT_CONFIG_VALUE_0": f"Authorization: Basic {pair}",
-        }
-        return env, redactor((token, pair))
+        headers = [f"Authorization: Basic {pair}"] if token else []
+        headers += [f"X-Request-Id: {mark}"] if mark and mark.isascii() and mark.isprintable() else []
+        env = {"GIT_CONFIG_COUNT": str(len(headers))}
+        for at, header in enumerate(headers):
+            env |= {f"GIT_CONFIG_KEY_{at}": f"http.{self.url}.extraHeader", f"GIT_CONFIG_VALUE_{at}": header}
+        return env, redactor((token, pair) if token else ())
 
 
 def _loopback(host: str) -> bool:

@@ -81,7 +81,11 @@ def effect_of(rung: Rung, operation: Operation) -> Effect:
 def _known(rung: Rung, wish: Wish) -> tuple[Operation, ...]:
     with rung.ctx.ledger.read() as view:
         found = view.operations_of_target(rung.home.host, rung.home.id, wish.kind.value, wish.target)
-    return tuple(op for op in found if op.case_id == rung.case.id)
+    # what was refused to an earlier request is asked anew; what it did, or may have done, stands
+    request = str(rung.case.data.get("requestId", rung.case.id))
+    return tuple(
+        op for op in found if op.case_id == rung.case.id and (op.state is not S.REFUSED or op.request_id == request)
+    )
 
 
 def _answer(operation: Operation) -> dict[str, Any]:

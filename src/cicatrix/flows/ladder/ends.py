@@ -46,12 +46,17 @@ def stopped(rung: Rung, effect: Effect) -> Rung:
     return hand_over(rung, effect.reason or Reason.OUTCOME_UNKNOWN, effect.why)
 
 
+def free(tx: Tx, rung: Rung) -> None:
+    """The lease of the case's ref is given back."""
+    tx.release_lease(rung.home.host, rung.home.id, f"refs/heads/{rung.branch}", rung.case.id)
+
+
 def hand_over(rung: Rung, reason: object, why: str, verdict: object = None) -> Rung:
     """A person goes on: the case says why, and so does an entry. The lease of its ref is given back."""
     code = str(getattr(reason, "value", reason))
 
     def told(tx: Tx) -> None:
-        tx.release_lease(rung.home.host, rung.home.id, f"refs/heads/{rung.branch}", rung.case.id)
+        free(tx, rung)
         records.decided(tx, rung, "case.handed_over", {"reasonCode": code, "state": rung.case.state.value}, why=why)
 
     note = f"{code}: {why}"[:500]

@@ -41,7 +41,8 @@ from cicatrix.ledger import Tx
 ARTIFACT = "cicatrix-validation"
 MEMBER = "validation.json"
 MOST_BYTES = 1_000_000
-DELIVERED = timedelta(minutes=2)
+LEASE = timedelta(minutes=30)
+"""How long a dispatch keeps its ref to itself, unless its case ends before."""
 
 Stop = tuple[str, str]
 
@@ -107,7 +108,7 @@ def _dispatched(rung: Rung, subject: Subject, asked: Mapping[str, Any]) -> Await
                 raise
             tried = [*tried, _attempt(dispatcher, HealReason.CREDENTIAL_INVALID.value, str(trouble), status)]
             continue
-        effect = ensure(acting, _wish(rung, subject, asked, dispatcher), _guard(rung, subject, dispatcher))
+        effect = ensure(acting, _wish(rung, subject, asked, dispatcher), _guard(rung, subject, str(asked["opId"])))
         _note(rung, dispatcher)
         if effect.state is not EffectState.REFUSED:
             return rung, effect
@@ -152,24 +153,22 @@ def _note(rung: Rung, dispatcher: Dispatcher) -> None:
             tx.note_credential(dispatcher.name, dispatcher.fingerprint, expires_at=dispatcher.github.token_expiry())
 
 
-def _guard(rung: Rung, subject: Subject, dispatcher: Dispatcher) -> Any:
+def _guard(rung: Rung, subject: Subject, op_id: str) -> Any:
     """Limits per commit and per case, and the lease of the ref (RD-4), counted under the write lock."""
-    rules = rung.resolved.lawbook.dispatch
-    name = dispatcher.name
+    rules, home = rung.resolved.lawbook.dispatch, rung.home
+    ref = f"refs/heads/{rung.branch}" if rung.branch else ""
 
     def guard(tx: Tx) -> Stop | None:
-        own = [op for op in tx.operations_of_case(rung.case.id) if op.kind == Kind.DISPATCH]
-        counted = [op for op in own if op.state is not OperationState.REFUSED and op.params.get("credential") != name]
-        since = tx.now - timedelta(days=30)
-        every = tx.operations_since(rung.home.host, rung.home.id, since, (Kind.DISPATCH.value,))
-        same = [
-            op
-            for op in every
-            if op.head_sha == subject.sha
-            and op.state is not OperationState.REFUSED
-            and not (op.case_id == rung.case.id and op.params.get("credential") == name)
-        ]
-        stops = dispatch_stops(rules, of_commit=len(same), of_case=len(counted), leased_by=None)
+        every = tx.operations_since(home.host, home.id, tx.now - timedelta(days=30), (Kind.DISPATCH.value,))
+        others = [op for op in every if op.state is not OperationState.REFUSED and op.id != op_id]
+        leased = ref and not tx.take_lease(home.host, home.id, ref, rung.case.id, tx.now + LEASE)
+        holder = tx.lease(home.host, home.id, ref) if leased else None
+        stops = dispatch_stops(
+            rules,
+            of_commit=sum(op.head_sha == subject.sha for op in others),
+            of_case=sum(op.case_id == rung.case.id for op in others),
+            leased_by=(holder.case_id if holder else "another") if leased else None,
+        )
         return (stops[0][0].value, stops[0][1]) if stops else None
 
     return guard
@@ -206,7 +205,7 @@ def _wish(rung: Rung, subject: Subject, asked: Mapping[str, Any], dispatcher: Di
         kind=Kind.DISPATCH,
         verb=Verb.WORKFLOW_DISPATCH if direct else Verb.REPOSITORY_DISPATCH,
         action=ActionType.DISPATCH_WORKFLOW,
-        target=f"dispatch:{subject.sha[:12]}:{dispatcher.name}",
+        target=f"dispatch:{subject.sha[:12]}:{dispatcher.name}:{str(asked['opId'])[:8]}",
         head_sha=subject.sha,
         params={"nonce": str(asked["nonce"]), "deadline": deadline.isoformat(), "workflow": rules.workflow},
         send=send,

@@ -23,7 +23,7 @@ from cicatrix.core.validation import ValidationOutcome, judge
 from cicatrix.flows.heal import Bench, Healing, heal
 from cicatrix.flows.ladder import letters, records
 from cicatrix.flows.ladder.effects import ensure
-from cicatrix.flows.ladder.ends import AUTHOR, hand_over, judged, stopped
+from cicatrix.flows.ladder.ends import AUTHOR, free, hand_over, judged, stopped
 from cicatrix.flows.ladder.measuring import keep, may_run, measure_folder, measured
 from cicatrix.flows.ladder.redispatch import Subject, awaited
 from cicatrix.flows.ladder.rung import Rung, Wish
@@ -182,6 +182,7 @@ def validate_fix(rung: Rung) -> Rung:
         changed_at=datetime.fromisoformat(str(fix["at"])),
         security_improvement=_percent(fix.get("security")),
         build_diagnostics=fix.get("builds"),
+        triggered_by="manual" if fix.get("asked") else "phase3-auto-healing",
     )
     found = awaited(rung, subject)
     rung = found.rung
@@ -193,7 +194,7 @@ def validate_fix(rung: Rung) -> Rung:
     verdict = judge(
         keep(rung, found.report, "validation"),
         before,
-        automatic_fix=True,
+        automatic_fix=not fix.get("asked"),
         health_below=rung.resolved.lawbook.rollback.health_below,
     )
     told = judged(rung, verdict, letters.numbers(before), letters.numbers(found.report))
@@ -227,7 +228,7 @@ def conclude(rung: Rung) -> Rung:
         _tell_both(rung, number, title, verdict)
         label(rung, rung.case.pull_request or number, labels_for(_percent(fix.get("security"))))
         note = f"{outcome.value}: draft #{number} is validated and waits for a person to merge it"
-        return rung.save(CaseState.CLOSED, note=note)
+        return rung.save(CaseState.CLOSED, note=note, within=lambda tx: free(tx, rung))
     pull = rung.ctx.github.pull_request(rung.home.owner, rung.home.name, number)
     if pull.merged_at is not None:
         return _take_back(rung, pull.merge_commit_sha or str(fix["sha"]))
@@ -244,7 +245,7 @@ def _told_only(rung: Rung, outcome: ValidationOutcome, verdict: Mapping[str, Any
     numbers = f"effectiveness {verdict.get('effectiveness')}, improvement {verdict.get('improvement')}"
     tell(rung, rung.case.pull_request, letters.comment(rung, outcome.value, letters.validated(rung, verdict)))
     if outcome in {ValidationOutcome.SUCCESS, ValidationOutcome.PARTIAL}:
-        return rung.save(CaseState.CLOSED, note=f"{outcome.value}: {numbers}")
+        return rung.save(CaseState.CLOSED, note=f"{outcome.value}: {numbers}", within=lambda tx: free(tx, rung))
     return hand_over(rung, HealReason.NOT_IMPROVED, f"{outcome.value}: {numbers}")
 
 

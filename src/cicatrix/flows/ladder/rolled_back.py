@@ -14,7 +14,7 @@ from cicatrix.core.operations import Verb
 from cicatrix.core.validation import ValidationOutcome, judge
 from cicatrix.flows.ladder import letters
 from cicatrix.flows.ladder.effects import ensure
-from cicatrix.flows.ladder.ends import hand_over, judged, stopped
+from cicatrix.flows.ladder.ends import free, hand_over, judged, stopped
 from cicatrix.flows.ladder.measuring import keep, measured
 from cicatrix.flows.ladder.redispatch import Subject, awaited
 from cicatrix.flows.ladder.rollback import landing_problem, may_push_direct, push_wish, rollbacks_today
@@ -61,11 +61,7 @@ def validate_revert(rung: Rung) -> Rung:
         return rung.save(CaseState.ROLLED_BACK, wake_at=rung.ctx.now(), verdict=told, rollback=landing)
     what = "the revert is in the branch" if known.get("status") == "executed" else f"draft #{known.get('pull')} waits"
     note = f"{verdict.outcome.value}: {what}; `{letters.RELEASE} {rung.case.id}` opens the gate again"
-    return rung.save(CaseState.CLOSED, note=note, within=lambda tx: _free(tx, rung), verdict=told)
-
-
-def _free(tx: Tx, rung: Rung) -> None:
-    tx.release_lease(rung.home.host, rung.home.id, f"refs/heads/{rung.branch}", rung.case.id)
+    return rung.save(CaseState.CLOSED, note=note, within=lambda tx: free(tx, rung), verdict=told)
 
 
 # --- landing a validated draft ---
@@ -100,7 +96,7 @@ def _land(rung: Rung, known: Mapping[str, Any]) -> Rung:
     if effect.done:
         note = f"{str(known['sha'])[:12]} is in {rung.branch}; `{letters.RELEASE} {rung.case.id}` opens the gate again"
         final = {**known, "status": "executed"}
-        return rung.save(CaseState.CLOSED, note=note, within=lambda tx: _free(tx, rung), rollback=final)
+        return rung.save(CaseState.CLOSED, note=note, within=lambda tx: free(tx, rung), rollback=final)
     if effect.state is EffectState.WAITING:
         return stopped(rung, effect)
     return hand_over(rung, effect.reason, f"draft #{known.get('pull')} is validated and does not land: {effect.why}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from cicatrix.core.actions import ActionType
 from cicatrix.core.facts import Comment, Receipt
@@ -142,16 +143,19 @@ def _check_wish(rung: Rung, sha: str, title: str, text: str) -> Wish:
     known = next((run for run in listing.items if run.external_id == external), None)
 
     def send(github: GitHub, receipt: Receipt, _: str) -> Mapping[str, object]:
-        owner, name = rung.home.owner, rung.home.name
-        told = {"name": CHECK_NAME, "external_id": external, "title": title, "text": text}
-        summary = f"Case {rung.case.id}: `cicatrix explain {rung.case.id}` tells the whole story."
-        if known is not None:
-            return github.update_check_run(
-                owner, name, known.id, conclusion="neutral", summary=summary, receipt=receipt, **told
-            ).data
-        return github.create_check_run(
-            owner, name, sha, conclusion="neutral", summary=summary, receipt=receipt, **told
-        ).data
+        write = partial(
+            github.create_check_run if known is None else github.update_check_run,
+            rung.home.owner,
+            rung.home.name,
+            sha if known is None else known.id,
+            name=CHECK_NAME,
+            external_id=external,
+            conclusion="neutral",
+            title=title,
+            summary=f"Case {rung.case.id}: `cicatrix explain {rung.case.id}` tells the whole story.",
+            text=text,
+        )
+        return write(receipt=receipt).data
 
     digest = hashlib.sha256((title + text).encode()).hexdigest()[:16]
     return Wish(

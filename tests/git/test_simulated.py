@@ -20,7 +20,7 @@ CI = ".github/workflows/ci.yml"
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    world = World()
+    world = World(now=THEN, seed=1)
     for name, rights in {"all": "write", "few": "write", "reader": "read"}.items():
         extra = {"workflows": "write"} if name == "all" else {}
         world.token(name, login="octocat", kind="actions", permissions={"contents": rights, **extra})

@@ -37,10 +37,10 @@ def test_so_many_rollbacks_a_day_and_no_more(staged: Staged) -> None:
     scene = staged(lawbook=f"{ACTING}rollback: {{createPerDay: 1}}\n")
     first = broken(scene)
     assert scene.climbed().state is CaseState.ROLLED_BACK
-    scene.commit({**GOOD, "src/more.py": "b = 2\n"}, "Mend it by hand")
-    second = scene.commit({"src/sums.py": "def add(a, b):\n    return b\n"}, "Break it again")
     scene.run_validations(here=True)
     scene.ticks()
+    scene.commit({"src/sums.py": GOOD["src/sums.py"]}, "Mend it by hand")
+    second = scene.commit({"src/sums.py": "def add(a, b):\n    return b\n"}, "Break it again")
     case = scene.climbed()
     assert case.state is CaseState.HANDED_OVER
     assert case.note.startswith("rollback_limit: "), case.note
@@ -48,8 +48,26 @@ def test_so_many_rollbacks_a_day_and_no_more(staged: Staged) -> None:
     assert scene.tip(f"cicatrix/revert/{first[:12]}") is not None
     assert scene.tip(f"cicatrix/revert/{second[:12]}") is None
     scene.world.advance(25 * 3600)
-    later = scene.climbed(automatic=False)
+    later = scene.climbed()
     assert later.state is CaseState.ROLLED_BACK, later.note
+    assert scene.tip(f"cicatrix/revert/{second[:12]}") is not None
+
+
+@pytest.mark.shows("RB-1", "RB-6")
+def test_a_commit_that_was_mended_since_is_not_accused_of_what_a_later_one_broke(staged: Staged) -> None:
+    checks = "checks:\n  - {name: test, component: tests, command: [sh, check.sh]}\n"
+    files = {"check.sh": "test ! -e bad || test -e mended\n"}
+    scene = staged(checks=checks, files=files)
+    innocent = scene.commit({"bad": ""}, "Break it")
+    assert scene.climbed().state is CaseState.ROLLED_BACK
+    scene.run_validations(here=True)
+    scene.ticks()
+    scene.commit({"mended": ""}, "Mend it elsewhere")
+    guilty = scene.commit({"mended": None}, "Break it again")
+    case = scene.climbed()
+    rollback: Any = case.data["rollback"]
+    assert rollback["target"] == guilty, f"{innocent} was accused"
+    assert case.state is CaseState.ROLLED_BACK, case.note
 
 
 @pytest.mark.shows("RB-6", "F28", "F22")

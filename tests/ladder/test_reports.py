@@ -33,7 +33,7 @@ def unsigned(_: Scene, report: Report) -> Report:
 
 def better(_: Scene, report: Report) -> Report:
     """The numbers are changed after the signature was made."""
-    return {**report, "verdict": {**report["verdict"], "effectiveness": 100, "outcome": "success"}}
+    return {**report, "verdict": {**report["verdict"], "effectiveness": 99, "outcome": "success"}}
 
 
 def other_nonce(_: Scene, report: Report) -> Report:

@@ -17,7 +17,10 @@ from typing import Any
 import pytest
 from hypothesis import Phase, settings
 
-NEEDS_NO_RULES = ("tests/core/", "tests/ledger/", "tests/deployment/")
+NEEDS_NO_RULES = (
+    *("tests/core/", "tests/ledger/", "tests/deployment/", "tests/git/", "tests/checks/", "tests/shipped/"),
+    *("tests/github/test_archives", "tests/github/test_writes", "tests/github/test_repair_reads", "tests/flows/test_heal"),
+)
 LONGEST = 600.0
 """Seconds of one run. One that takes longer is ended, and has no report."""
 HEAVY = (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from tests.mutants.service_guards import ANYTHING, guard
+from tests.mutants.guards import Change
+from tests.mutants.service_guards import Guard, guard
 
 CULPRIT = (
     guard(
-        "one red signal blames a commit",
-        "core/test_culprit.py::test_two_jobs_or_two_entries_of_one_source_are_one_signal",
+        "an unreliable job needs no more red signals than any other",
+        "core/test_culprit.py::test_an_unreliable_job_needs_more_red_signals_and_one_that_is_too_unreliable_accuses_nobody",
         "core/rollback/culprit.py",
         "if len(target.reds) < needed.reds or again",
         "if again",
@@ -55,8 +56,8 @@ CULPRIT = (
         "an outage of another job asks for no further signal",
         "core/test_culprit.py::test_an_outage_of_another_job_asks_for_one_more_signal_of_each_colour",
         "core/rollback/culprit.py",
-        "wanted + doubt, MOST_RED",
-        "wanted, MOST_RED",
+        "max(wanted, WANTED), doubt=doubt)",
+        "max(wanted, WANTED), doubt=False)",
     ),
     guard(
         "old signals of the tip blame somebody",
@@ -125,7 +126,7 @@ PLAN = (
     ),
     guard(
         "another commit than the proven one is reverted",
-        "core/test_rollback_plan.py::test_the_commit_that_is_reverted_is_the_one_that_was_named_and_proven",
+        _BLOCKS,
         _STOPS,
         "if target is not None and sha != target.sha:",
         "if False:",
@@ -160,7 +161,14 @@ PLAN = (
         "target is None",
     ),
     guard("a commit that the branch does not hold is reverted", _BLOCKS, _STOPS, "elif not facts.reachable:", "elif 0:"),
-    guard("an unknown reachability counts as reachable", _HOLES, _STOPS, "if facts.reachable is None:", "if False:"),
+    Guard(
+        "an unknown reachability counts as reachable",
+        (
+            Change(_STOPS, "if facts.reachable is None:", "if False:"),
+            Change(_STOPS, "elif not facts.reachable:", "elif facts.reachable is False:"),
+        ),
+        f"tests/{_HOLES}[reachable]",
+    ),
     guard("a root commit is reverted", _BLOCKS, _STOPS, "    if count == 0:", "    if False:"),
     guard("an octopus is reverted", _BLOCKS, _STOPS, "    if count > MERGE_PARENTS:", "    if False:"),
     guard(
@@ -286,12 +294,14 @@ VALIDATION = (
         "return unknown or measurement.confidence is None",
         "return measurement.confidence is None",
     ),
-    guard(
-        "an unknown readiness is judged",
-        "core/test_validation.py::test_the_boundaries_of_the_seed",
-        "core/validation.py",
-        "if confidence is None or ready is None:",
-        "if confidence is None:",
+    Guard(
+        "an unknown readiness counts as not ready",
+        (
+            Change("core/validation.py", " or measurement.ready is None", ""),
+            Change("core/validation.py", "if confidence is None or ready is None:", "if confidence is None:"),
+            Change("core/validation.py", "READY * ready\n", "READY * bool(ready)\n"),
+        ),
+        "tests/core/test_validation.py::test_the_boundaries_of_the_seed",
     ),
     guard(
         "effectiveness is not clamped",
@@ -660,8 +670,9 @@ LEDGER = (
     guard(
         "blocks can be made to vanish",
         "ledger/test_branches.py::test_no_block_can_be_made_to_vanish",
-        "ledger/guards.py",
-        '"branch_blocks",',
+        "ledger/migrations/versions/v0003_every_kind_of_write.py",
+        '_HISTORY = ("branch_blocks", "health_measurements")',
+        '_HISTORY = ("health_measurements",)',
     ),
     guard(
         "texts of a measured report are kept as they came",

@@ -317,7 +317,7 @@ CHECKS = (
     ),
     guard(
         "a repository's own folder is searched for programs",
-        f"{_PROCESS}test_a_program_of_the_repository_is_not_found_by_its_name",
+        f"{_PROCESS}test_a_program_of_the_repository_takes_no_tools_place",
         "checks/process.py",
         "if part and Path(part).is_absolute()",
         "if part",
@@ -365,14 +365,14 @@ CHECKS = (
     ),
     guard(
         "the report that the commit brought along is read",
-        "checks/test_measure.py::test_a_report_that_the_commit_brought_along_is_not_read",
+        "checks/test_measure.py::test_a_report_of_the_commit_is_not_taken_for_one_of_this_run",
         "checks/measure.py",
         "            report.unlink()",
         "            pass",
     ),
     guard(
         "a report may be a link out of the worktree",
-        "checks/test_measure.py::test_a_report_is_a_file_of_the_worktree",
+        "checks/test_measure.py::test_what_was_not_measured_is_unknown_and_says_why",
         "checks/measure.py",
         "        if not report.resolve().is_relative_to(folder.resolve()):\n            return None\n",
     ),
@@ -445,10 +445,11 @@ GITHUB = (
         "    if False:",
     ),
     guard(
-        "an artifact is fetched with our token",
-        "github/test_repair_reads.py::test_an_archive_is_fetched_without_our_token",
-        "github/exchange.py",
-        "TODO",
+        "an artifact is fetched from anywhere",
+        "github/test_repair_reads.py::test_an_archive_from_anywhere_else_is_not_fetched",
+        "github/logs.py",
+        "if target is None or exchanges.host.log_refusal(target) is not None:",
+        "if target is None:",
     ),
 )
 

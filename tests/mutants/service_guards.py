@@ -559,7 +559,8 @@ SWITCH = (
         "nobody looks at the switches a last time",
         "flows/test_last_look.py::test_a_switch_set_after_the_decision_keeps_the_call_back",
         "wiring/__init__.py",
-        "                may_write=may_write,\n",
+        "may_write = last_look(settings, ledger)",
+        "may_write = lambda _: None",
     ),
     guard(
         "switches that cannot be read stop nothing",

@@ -10,8 +10,9 @@ import itertools
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,15 @@ from rich.text import Text
 
 from cicatrix import wiring
 from cicatrix.core.merkle import Tree, leaf_hash
-from cicatrix.core.operations import OperationState
+from cicatrix.core.operations import Kind, OperationState
 from cicatrix.flows.context import Context
 from cicatrix.ledger import export_lines
 from cicatrix.ledger.verify import Verification, read_head, render, verify
 from cicatrix.settings import HostEntry, Settings, load
+from cicatrix.simulator.git_remote import serve_git
 from cicatrix.simulator.server import serve
 
+from .demo_rollback import on_the_default_branch
 from .demo_stage import ACTIONS, OUTCOMES, Walk, along, epilogue, evidence, stands_in_log
 from .demo_world import RED, STORM, STUBBORN, TOKEN, UNLUCKY, Red
 from .errors import Code
@@ -44,28 +47,46 @@ def run(screen: Screen | None = None, red: Sequence[Red] = RED) -> Code:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cicatrix-demo-")))
         server = stack.enter_context(serve(walk.world))
-        ids = itertools.count(1)
-        ctx = stack.enter_context(
-            wiring.build(
-                settings_for(server.api_url, folder),
-                now=lambda: walk.world.now,
-                sleep=walk.world.advance,
-                new_id=lambda: f"demo-{next(ids):04d}",  # guessable, and so alike in every run; nothing keeps them
-            )
-        )
+        remote = stack.enter_context(serve_git(walk.world))
+        build = builder(walk, server.api_url, remote.url, folder)
+        ctx = stack.enter_context(build())
         five_pull_requests(walk, ctx)
         outcomes(walk, ctx)
         the_bound(walk, ctx)
+        on_the_default_branch(walk, stack.enter_context(build(**in_ci(folder))), folder)
         the_record(walk, ctx, folder)
     walk.expect("the temporary folder is deleted", not folder.exists(), True)
     return epilogue(walk)
 
 
-def settings_for(api_url: str, folder: Path) -> Settings:
+def builder(walk: Walk, api_url: str, git_url: str, folder: Path) -> Callable[..., AbstractContextManager[Context]]:
+    """What builds a context as each command does, on simulated time; its arguments are further settings."""
+    ids = itertools.count(1)
+
+    def build(**more: object) -> AbstractContextManager[Context]:
+        return wiring.build(
+            settings_for(api_url, git_url, folder, more),
+            now=lambda: walk.world.now,
+            sleep=walk.world.advance,
+            # guessable, and so alike in every run; nothing keeps them
+            new_id=lambda: str(uuid.uuid5(uuid.NAMESPACE_OID, str(next(ids)))),
+        )
+
+    return build
+
+
+def settings_for(api_url: str, git_url: str, folder: Path, more: Mapping[str, object]) -> Settings:
     """The product's own defaults, one host, one ledger file; nothing of the caller's environment."""
-    host = HostEntry(name="github.demo", api_url=api_url, token=SecretStr(TOKEN))
+    host = HostEntry(name="github.demo", api_url=api_url, web_url=git_url, token=SecretStr(TOKEN))
     database = f"sqlite:///{folder / 'ledger.db'}"
-    return load({"github_api_url": api_url, "hosts": (host,), "database_url": database}, environ={})
+    return load({"github_api_url": api_url, "hosts": (host,), "database_url": database, **more}, environ={})
+
+
+def in_ci(folder: Path) -> dict[str, object]:
+    """The settings of a workflow that may run the repository's checks, and act by itself."""
+    lawbook = folder / "lawbook.yml"
+    lawbook.write_text("version: demo.1\nmode: act\n", encoding="utf-8")
+    return {"ci": "true", "run_checks": True, "git_folder": folder / "mirrors", "lawbook": lawbook}
 
 
 # --- 1: five pull requests --------------------------------------------------------------------------------------------
@@ -209,12 +230,12 @@ def the_bound(walk: Walk, ctx: Context) -> None:
     )
 
 
-# --- 4: the record ----------------------------------------------------------------------------------------------------
+# --- 6: the record ----------------------------------------------------------------------------------------------------
 
 
 def the_record(walk: Walk, ctx: Context, folder: Path) -> None:
     walk.scene(
-        4,
+        6,
         "The record, and two people who would like it to say something else",
         "Every decision is an entry of a Merkle log (RFC 6962). Whoever keeps the head, one small file, can check an "
         "export of the whole ledger without Cicatrix, GitHub or a network.",
@@ -224,7 +245,8 @@ def the_record(walk: Walk, ctx: Context, folder: Path) -> None:
         export.write_text("".join(export_lines(view.entries())), encoding="utf-8")
         head.write_text(view.head().as_json(), encoding="utf-8")
         size = view.size()
-        confirmed = sum(1 for operation in view.all_operations() if operation.state is OperationState.CONFIRMED)
+        reruns = [operation for operation in view.all_operations() if operation.kind == Kind.RERUN]
+    confirmed = sum(1 for operation in reruns if operation.state is OperationState.CONFIRMED)
     sound = _verified(export, head)
     _verdict(
         walk, "as exported", sound, f"{size} entries, root {read_head(head.read_text(encoding='utf-8')).root[:16]}…"

@@ -59,7 +59,9 @@ def a_bad_merge(walk: Walk, mill: Mill) -> None:
     good = mill.tip
     with _measurements(walk, mill):
         before, _ = _gate(mill)
-        bad = mill.merge("faster", {"src/prices.py": FASTER, "src/rates.py": None, "src/tax.py": RATES}, "Faster totals")
+        bad = mill.merge(
+            "faster", {"src/prices.py": FASTER, "src/rates.py": None, "src/tax.py": RATES}, "Faster totals"
+        )
         after, kept = _gate(mill)
         case = climb(mill.ctx, kept.case)
         draft = _draft_of(mill)

@@ -160,13 +160,18 @@ def _remediation(case: Case, operations: Sequence[Operation]) -> Remediation | N
         return None
     declined = [one for one in fix.get("declined", ()) if isinstance(one, Mapping)]
     return Remediation(
-        fixes=tuple(Fix(remedy=str(name), about="", files=0, lines=0) for name in fix.get("applied", ())),
+        fixes=tuple(
+            Fix(remedy=str(one["id"]), about=str(one["about"]), files=int(one["files"]), lines=int(one["lines"]))
+            for one in fix.get("fixes", ())
+        ),
         refusals=tuple(
             Refusal(remedy=str(one.get("id", "")), reason=str(one.get("reasonCode", "")), why=str(one.get("why", "")))
             for one in declined
         ),
         commit=str(fix["sha"]) if fix.get("sha") else None,
         writes=tuple(_write(one) for one in writes),
+        security=fix.get("securityResult"),
+        build=fix.get("buildDiagnostics"),
     )
 
 

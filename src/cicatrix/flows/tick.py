@@ -25,7 +25,7 @@ from cicatrix.flows.cases import move, still_held
 from cicatrix.flows.context import Context
 from cicatrix.flows.fresh import read_fresh
 from cicatrix.flows.ladder.climb import STEPS, lease_of, next_rung, step
-from cicatrix.flows.ladder.settling import settle
+from cicatrix.flows.ladder.settling import drop, settle
 from cicatrix.flows.outcomes import record_outcomes
 from cicatrix.flows.policies import policy_in
 from cicatrix.flows.reading import (
@@ -112,7 +112,7 @@ def _try_later(ctx: Context, claimed: Case, trouble: str) -> None:
 
 def _tick_operation(ctx: Context, operation: Operation) -> OperationState:
     if operation.kind != Kind.RERUN:  # its case sends it again; here it is only read back
-        return settle(ctx, operation) if operation.state is OperationState.SENT else operation.state
+        return settle(ctx, operation) if operation.state is OperationState.SENT else drop(ctx, operation)
     if operation.state is OperationState.SENT:
         return reconcile(ctx, operation)
     if operation.not_before is None or operation.not_before <= ctx.now():

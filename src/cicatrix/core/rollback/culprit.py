@@ -251,7 +251,7 @@ def _settle(line: Line, good: int, needed: Needed) -> Finding:
     return Reproduce(shas=tuple(ask), why=why)
 
 
-def _outside(line: Line, good: int) -> NoCulprit | None:
+def _outside(line: Line, good: int) -> Reproduce | NoCulprit | None:
     """The commit that used to be good is not good any more: what changed is not in the repository."""
     base, first_red = line.at(good), line.at(good - 1).reds[0].at
     if any(signal.at >= first_red for signal in base.greens):
@@ -259,7 +259,9 @@ def _outside(line: Line, good: int) -> NoCulprit | None:
     reds = [signal for signal in base.reds if signal.at >= first_red]
     lost = [signal for signal in base.nothing if signal.at >= first_red]
     if len(reds) < WANTED and len(lost) < MOST_ASKED:
-        return None
+        # one red may be chance, or the world outside: the next tells which of the two reasons is the true one
+        why = f"{line.job} is red on {line.sha(good)[:12]} too, where it was green"
+        return Reproduce(shas=(line.sha(good),), why=why) if reds else None
     seen = f"red {len(reds)} times" if reds else "not measurable"
     why = f"{line.sha(good)[:12]}, where {line.job} was green, is {seen} since: the cause lies outside the repository"
     return NoCulprit(reason=HealReason.ENVIRONMENT_SIGNAL, why=why)

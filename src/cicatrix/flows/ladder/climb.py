@@ -21,7 +21,8 @@ from cicatrix.flows.ladder.rollback import roll_back
 from cicatrix.flows.ladder.rolled_back import validate_revert
 from cicatrix.flows.ladder.rung import Rung, climb_of
 from cicatrix.git import GitError
-from cicatrix.ledger import Tx
+from cicatrix.github import GitHubError
+from cicatrix.ledger import LedgerError, Tx
 
 STEPS: Mapping[CaseState, Callable[[Rung], Rung]] = {
     CaseState.REMEDYING: remedy,
@@ -90,7 +91,8 @@ def choose(rung: Rung) -> Rung:
     """The next rung of a case in `deciding` that has no rerun left: a fix, a rollback, or a person."""
     state = next_rung(rung.ctx, rung.resolved, rung.case, rung.home, lambda action: _policy(rung, action))
     if state is None:
-        return hand_over(rung, Reason.LAWBOOK_BLOCK, "no rung above the rerun is allowed here")
+        stops = _stops(_policy(rung, ActionType.APPLY_REMEDIATION if rung.case.pull_request else ActionType.ROLLBACK))
+        return hand_over(rung, *(stops[0] if stops else (Reason.LAWBOOK_BLOCK, "no rung above the rerun is left here")))
     return rung.save(state, wake_at=rung.ctx.now())
 
 
@@ -117,17 +119,21 @@ def next_rung(
     if wanted == "rollback":
         return CaseState.ROLLING_BACK
     fixable = bool(lawbook.remediation.allow) and not tried.get("fix")
-    if (wanted == "remedy" or fixable) and _may(ctx, policy_of(ActionType.APPLY_REMEDIATION)):
+    if (wanted == "remedy" or fixable) and _may(policy_of(ActionType.APPLY_REMEDIATION)):
         return CaseState.REMEDYING
     if case.pull_request or tried.get("rollback") or not (case.ref or tried.get("branch")):
         return None
-    return CaseState.ROLLING_BACK if _may(ctx, policy_of(ActionType.ROLLBACK)) else None
+    return CaseState.ROLLING_BACK if _may(policy_of(ActionType.ROLLBACK)) else None
 
 
-def _may(ctx: Context, policy: Policy) -> bool:
-    del ctx
-    return not [
-        why
+def _may(policy: Policy) -> bool:
+    return not _stops(policy)
+
+
+def _stops(policy: Policy) -> list[tuple[Reason, str]]:
+    """What forbids to begin: an approval may still come, and `maxRetries` counts reruns."""
+    return [
+        (reason, why)
         for reason, why in policy.stops
         if reason is not Reason.APPROVAL_REQUIRED and not why.startswith("registry allows 0")
     ]
@@ -207,12 +213,28 @@ def _opened(tx: Tx, case: Case) -> None:
 def open_for_measurement(
     ctx: Context, home: Repository, found: Measurement, *, ref: str, principal: str, automatic: bool
 ) -> Case | None:
-    """The case of a default branch that a gate found in a bad way; None when nothing calls for one (RB-0, PL-12)."""
+    """The case of a default branch that a gate found in a bad way; None when nothing calls for one (RB-0, PL-12).
+
+    It is taken as far as it goes without waiting: the gate has the repository's code on this machine, so the cause can
+    be reproduced here. What leaves, if anything, is for the lawbook and the registry to say.
+    """
     if found.band is not Band.CRITICAL or found.ready is not False:
         return None
-    return open_case(
-        ctx, home, ref=ref, head_sha=found.sha, principal=principal, automatic=automatic, health=found.health
+    case = open_case(
+        ctx,
+        home,
+        ref=ref,
+        head_sha=found.sha,
+        principal=principal,
+        automatic=automatic,
+        health=found.health,
+        runHere=True,
     )
+    try:
+        return climb(ctx, case.id)
+    except (GitHubError, LedgerError) as trouble:  # the case is due again; the gate's own verdict stands
+        ctx.log("case.later", case=case.id, problem=str(trouble))
+        return case
 
 
 def ask(ctx: Context, case: Case, *, rung: str, principal: str, **data: object) -> Case:

@@ -7,12 +7,12 @@ from typing import Any
 from cicatrix.core.cases import CaseState
 from cicatrix.core.reasons import Reason
 from cicatrix.core.validation import Verdict
+from cicatrix.flows.heal_bench import AUTHOR
 from cicatrix.flows.ladder import records
 from cicatrix.flows.ladder.rung import Effect, EffectState, Rung
-from cicatrix.git import Author
 from cicatrix.ledger import Tx
 
-AUTHOR = Author(name="Cicatrix", email="cicatrix@users.noreply.github.com")
+__all__ = ["AUTHOR", "hand_over", "judged", "stopped"]
 
 
 def judged(rung: Rung, verdict: Verdict, before: object, after: object) -> dict[str, Any]:

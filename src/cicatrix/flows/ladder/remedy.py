@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from cicatrix.checks import fixes
 from cicatrix.core.actions import ActionType
 from cicatrix.core.cases import CaseState
 from cicatrix.core.dispatching import labels_for
@@ -20,20 +19,18 @@ from cicatrix.core.heal_reasons import HealReason
 from cicatrix.core.operations import Kind, Verb
 from cicatrix.core.reasons import Reason
 from cicatrix.core.validation import ValidationOutcome, judge
-from cicatrix.flows.heal import Bench, Healing, heal
+from cicatrix.flows.heal import Healing, heal
+from cicatrix.flows.heal_bench import bench_of
 from cicatrix.flows.ladder import letters, records
 from cicatrix.flows.ladder.effects import ensure
-from cicatrix.flows.ladder.ends import AUTHOR, free, hand_over, judged, stopped
-from cicatrix.flows.ladder.measuring import keep, may_run, measure_folder, measured
+from cicatrix.flows.ladder.ends import free, hand_over, judged, stopped
+from cicatrix.flows.ladder.measuring import checks_for, keep, may_run, measured
 from cicatrix.flows.ladder.redispatch import Subject, awaited
 from cicatrix.flows.ladder.rung import Rung, Wish
 from cicatrix.flows.ladder.telling import check, label, tell
 from cicatrix.flows.standing import own_remedies
 from cicatrix.git import Mirror
 from cicatrix.github import GitHub
-
-MOST_FILE = 2_000_000
-"""Bytes of a manifest that is still read."""
 
 
 def remedy(rung: Rung) -> Rung:
@@ -46,16 +43,10 @@ def remedy(rung: Rung) -> Rung:
 
 def healing_of(rung: Rung, mirror: Mirror, sha: str) -> Healing:
     """The fixes of a commit, run in worktrees of our mirror. Writes nothing to GitHub, and nothing to the ledger."""
-    bench = Bench(
-        worktree=mirror.worktree,
-        commit=lambda folder, parent, message: mirror.commit_changes(
-            folder, parent=parent, author=AUTHOR, date=rung.case.opened_at, message=message
-        ),
-        diff=mirror.diff,
-        file=lambda commit, path: mirror.file(commit, path, MOST_FILE),
-        measure=lambda folder, commit: measure_folder(rung, folder, commit),
-        apply=lambda wanted, folder: fixes.apply_fix(wanted, folder, environ=rung.ctx.workshop.environ),
-    )
+    with mirror.worktree(sha) as folder:
+        checks = checks_for(rung, folder)
+    ctx = rung.ctx
+    bench = bench_of(mirror, checks, now=ctx.now(), environ=ctx.workshop.environ, log=ctx.log)
     with rung.ctx.ledger.read() as view:
         own = own_remedies(view, rung.home)
     return heal(bench, sha, case=rung.case.id, remediation=rung.resolved.lawbook.remediation, own=own)
@@ -100,8 +91,12 @@ def _make(rung: Rung) -> Rung:
         "applied": [one.id for one in found.applied],
         "before": letters.numbers(found.before),
         "after": letters.numbers(found.after),
+        "fixes": [{"id": one.id, "about": one.about, "files": one.files, "lines": one.lines} for one in found.applied],
+        "declined": [{"id": d.id, "reasonCode": d.reason.value, "why": d.why} for d in found.declined],
         "security": found.security.improvement,
+        "securityResult": found.security.as_json(),
         "builds": None if found.diagnostics is None else found.diagnostics.succeeded,
+        "buildDiagnostics": None if found.diagnostics is None else found.diagnostics.as_json(),
         "at": rung.ctx.now().isoformat(),
     }
     return rung.save(CaseState.REMEDYING, wake_at=rung.ctx.now(), note=f"{len(found.applied)} fixes made", fix=fix)

@@ -6,7 +6,9 @@ import json
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
+from cicatrix.core.cases import ENDED
 from cicatrix.core.operations import MAY_BE_REPEATED, OPEN, Kind, Operation, OperationState
+from cicatrix.core.reasons import Reason
 from cicatrix.flows.context import DEFER_LIMIT, Context
 from cicatrix.flows.ladder import records
 from cicatrix.flows.ladder.finding import find
@@ -65,6 +67,16 @@ def defer(ctx: Context, operation: Operation, not_before: datetime, why: str) ->
             not_before=min(not_before, operation.created_at + DEFER_LIMIT),
             extra={"by": "github", "caseId": operation.case_id or ""},
         )
+
+
+def drop(ctx: Context, operation: Operation) -> OperationState:
+    """A DEFERRED operation whose case has ended is nobody's to send any more: REFUSED. Any other one stays."""
+    with ctx.ledger.read() as view:
+        case = view.case(operation.case_id) if operation.case_id else None
+    if operation.state is S.DEFERRED and (case is None or case.state in ENDED):
+        reason = records.ABSENT if operation.kind in MAY_BE_REPEATED else Reason.GITHUB_REFUSED.value
+        refuse(ctx, operation, reason, "GitHub asked to wait, and the case has ended since", expected={S.DEFERRED})
+    return operation_now(ctx, operation.id).state
 
 
 def give_up(ctx: Context, operation: Operation, why: str) -> None:

@@ -102,10 +102,10 @@ def _known(rung: Rung, sha: str | None = None) -> tuple[Measurement, ...]:
 
 def _look(rung: Rung, commits: tuple[CommitFacts, ...], failed: frozenset[str], tip: Measurement) -> Finding:
     on_line = {commit.sha for commit in commits}
+    usable = [m for m in _known(rung) if m.sha in on_line and m.set_hash == tip.set_hash]
     signals = [
         _signal(result, m, n)
-        for n, m in enumerate(_known(rung))
-        if m.sha in on_line and m.set_hash == tip.set_hash
+        for n, m in enumerate(_of_this_episode(rung, usable, failed, tip))
         for result in m.results
         if result.component is not Component.SECURITY
     ]
@@ -115,6 +115,21 @@ def _look(rung: Rung, commits: tuple[CommitFacts, ...], failed: frozenset[str], 
         reason = HealReason.ENVIRONMENT_SIGNAL if outside else HealReason.CAUSE_UNKNOWN
         return NoCulprit(reason=reason, why=why)
     return find_culprit(commits, signals, failed, now=rung.ctx.now())
+
+
+def _of_this_episode(
+    rung: Rung, found: Sequence[Measurement], failed: frozenset[str], tip: Measurement
+) -> list[Measurement]:
+    """Without what tells of an earlier episode: a commit that was red before this case began, and never green.
+
+    It may have been mended since, by a commit that nobody measured, and would then be accused of what another one
+    broke. Where commits can be measured again, it counts as soon as it is.
+    """
+    if not may_run(rung):
+        return list(found)
+    began = rung.case.opened_at
+    green = {m.sha for m in found if any(r.name in failed and _outcome(r) is Outcome.GREEN for r in m.results)}
+    return [m for m in found if m.taken_at >= began or m.sha == tip.sha or m.sha in green]
 
 
 def _accuses(result: CheckResult) -> bool:

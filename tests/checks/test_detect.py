@@ -152,6 +152,11 @@ def test_projects_below_the_root_bear_their_folder(tmp_path: Path) -> None:
     assert "backend/govulncheck: it is not installed" in detected.left_out
 
 
+def test_a_folder_that_the_lawbook_could_not_name_is_passed_over(tmp_path: Path) -> None:
+    files = {"b\u00f6se/go.mod": "", "-x/go.mod": "", "a\nb/go.mod": "", ".hidden/go.mod": "", "my_app.v2/go.mod": ""}
+    assert {c.directory for c in found(tmp_path, files).checks} == {"my_app.v2"}
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "null", '{"scripts": []}', '{"scripts": {"build": 7}}', "\x00"])
 def test_a_bent_manifest_breaks_nothing(tmp_path: Path, text: str) -> None:
     found(tmp_path, {"package.json": text, "pyproject.toml": text, "requirements.txt": "\x00"}, "pip-audit")

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cicatrix.checks.measure import _judged
-from cicatrix.checks.parsers import READERS, Unreadable, counted
+from cicatrix.checks.parsers import READERS, Parsed, Unreadable, counted
 from cicatrix.checks.process import Ran
-from cicatrix.core.health.model import Check, CheckResult, CheckState, Component, Counts
+from cicatrix.core.health.model import Check, CheckResult, CheckState, Component, Counts, Finding
 
 L, S, B, T = Component.LINT, Component.SECURITY, Component.BUILD, Component.TESTS
 
@@ -202,6 +202,12 @@ def test_what_comes_from_outside(parser: str, report: bytes, outside: bool) -> N
     with pytest.raises(Unreadable) as caught:
         READERS[parser](report)
     assert caught.value.outside is outside
+
+
+def test_a_severity_that_no_formula_knows_is_not_left_out() -> None:
+    for component in Component:
+        with pytest.raises(Unreadable, match="severity"):
+            counted(component, Parsed(findings=(Finding(message="x", severity="dire"),)))
 
 
 LAUGHS = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 12))

@@ -126,7 +126,15 @@ def test_a_signal_shows_in_the_exit_code(tmp_path: Path) -> None:
 
 
 def test_nobody_answers_a_question(tmp_path: Path) -> None:
-    assert b"EOFError" in python("input('name? ')", tmp_path).stderr
+    ours, kept = os.pipe(), os.dup(0)
+    os.dup2(ours[0], 0)  # a terminal at which somebody could answer
+    try:
+        ran = python("input('name? ')", tmp_path, timeout=timedelta(seconds=5))
+    finally:
+        os.dup2(kept, 0)
+        for handle in (*ours, kept):
+            os.close(handle)
+    assert b"EOFError" in ran.stderr
 
 
 def gone(pid: int) -> bool:

@@ -38,6 +38,7 @@ def test_so_many_rollbacks_a_day_and_no_more(staged: Staged) -> None:
     first = broken(scene)
     assert scene.climbed().state is CaseState.ROLLED_BACK
     scene.run_validations(here=True)
+    scene.world.advance(20)
     scene.ticks()
     scene.commit({"src/sums.py": GOOD["src/sums.py"]}, "Mend it by hand")
     second = scene.commit({"src/sums.py": "def add(a, b):\n    return b\n"}, "Break it again")
@@ -61,13 +62,14 @@ def test_a_commit_that_was_mended_since_is_not_accused_of_what_a_later_one_broke
     innocent = scene.commit({"bad": ""}, "Break it")
     assert scene.climbed().state is CaseState.ROLLED_BACK
     scene.run_validations(here=True)
+    scene.world.advance(20)
     scene.ticks()
     scene.commit({"mended": ""}, "Mend it elsewhere")
     guilty = scene.commit({"mended": None}, "Break it again")
     case = scene.climbed()
+    assert case.state is CaseState.ROLLED_BACK, case.note
     rollback: Any = case.data["rollback"]
     assert rollback["target"] == guilty, f"{innocent} was accused"
-    assert case.state is CaseState.ROLLED_BACK, case.note
 
 
 @pytest.mark.shows("RB-6", "F28", "F22")

@@ -7,6 +7,7 @@ asked for where they are installed; an absent one is left out and named.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,9 @@ from cicatrix.core.health.model import Check
 
 _MOST_FOLDERS = 5
 """Folders below the root that are looked at when the root itself holds no project."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+"""Folders whose checks the lawbook can hold as well, so that what was found can be declared."""
 
 Available = Callable[[str], bool]
 
@@ -68,6 +72,5 @@ def _placed(folder: Path, available: Available) -> Iterator[Choice | Left]:
 
 def _below(folder: Path) -> list[Path]:
     inner = (path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
-    # a name that the lawbook could not hold could not be declared later on
-    named = sorted(path for path in inner if path.name.isascii() and path.name.replace("-", "").isalnum())
+    named = sorted(path for path in inner if _NAME.fullmatch(path.name))
     return [path for path in named if path.name != "node_modules"][:_MOST_FOLDERS]

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from cicatrix.core.cases import Case
@@ -14,12 +15,14 @@ from cicatrix.core.heal_reasons import HealReason
 from cicatrix.flows.context import Context
 from cicatrix.flows.gate import Kept, Measured, blocked, exit_code, keep
 from cicatrix.flows.ladder.asking import release
-from cicatrix.flows.ladder.climb import climb, open_for_measurement
+from cicatrix.flows.ladder.climb import open_for_measurement
 from cicatrix.flows.tick import tick
+from cicatrix.ledger import StoredMeasurement
 from cicatrix.simulator import SimPull
 
 from .demo_mill import BY, FASTER, PACKAGE, RATES, README, Mill, Validation, founded
-from .demo_stage import Walk
+from .demo_stage import DIFFERENT, REPORT, Walk
+from .errors import Stop
 
 MAIN = "refs/heads/main"
 REVERT = "cicatrix/revert/"
@@ -46,33 +49,34 @@ def on_the_default_branch(walk: Walk, ctx: Context, folder: Path) -> None:
 # --- 4: a bad merge ---------------------------------------------------------------------------------------------------
 
 
+BREAKING = {"src/prices.py": FASTER, "src/rates.py": None, "src/tax.py": RATES}
+
+
 def _opening(walk: Walk) -> None:
     walk.scene(
         4,
         "A merge breaks the default branch",
-        "No rerun heals that. `cicatrix gate` runs the checks that a repository declares, on every push. Below a health "
-        "of 30 the cause is searched by measuring commits again; its revert is proposed, and validated elsewhere.",
+        "#1 leaves a bracket open and is merged; no rerun heals that. On every push `cicatrix gate` runs the checks "
+        "that the repository declares. Below a health of 30 commits are measured again until the cause is proven; its "
+        "revert is proposed, and validated elsewhere.",
     )
 
 
-def a_bad_merge(walk: Walk, mill: Mill) -> None:
+def a_bad_merge(walk: Walk, mill: Mill, change: Mapping[str, str | None] = MappingProxyType(BREAKING)) -> None:
+    """From the merge of the change to the release."""
     good = mill.tip
     with _measurements(walk, mill):
         before, _ = _gate(mill)
-        bad = mill.merge(
-            "faster", {"src/prices.py": FASTER, "src/rates.py": None, "src/tax.py": RATES}, "Faster totals"
-        )
+        bad = mill.merge("faster", change, "Faster totals")
         after, kept = _gate(mill)
-        case = climb(mill.ctx, kept.case)
+        walk.expect("health before the merge", (before.measurement.health, before.measurement.ready), (100, True))
+        walk.expect("band and readiness after it", _band(after), CRITICAL)
         draft = _draft_of(mill)
-        if draft is not None:
-            ran = mill.validate()
-            case = _to_its_end(mill, case)
-    walk.expect("health before the merge", (before.measurement.health, before.measurement.ready), (100, True))
-    walk.expect("band and readiness after it", _band(after), CRITICAL)
-    walk.expect("a draft pull request of the revert", draft is not None, True)
-    if draft is None:
-        return
+        walk.expect("a draft pull request of the revert", draft is not None, True)
+        if draft is None:
+            return
+        ran = mill.validate()
+        case = _ticked(mill, kept.case)
     _cause(walk, mill, case, good, bad)
     _draft(walk, mill, draft, good, bad)
     _validation(walk, case, ran, draft)
@@ -80,7 +84,7 @@ def a_bad_merge(walk: Walk, mill: Mill) -> None:
 
 
 def _gate(mill: Mill) -> tuple[Measured, Kept]:
-    """What the workflow of a push does: measure, keep, and open a case for a default branch in a bad way."""
+    """What the workflow of a push does: measure, keep, and take on the case of a default branch in a bad way."""
     found = mill.gate()
     return found, keep(
         mill.ctx,
@@ -96,24 +100,36 @@ def _draft_of(mill: Mill) -> SimPull | None:
     return next((p for p in mill.repo.pulls.values() if p.draft and p.head_ref.startswith(REVERT)), None)
 
 
-def _to_its_end(mill: Mill, case: Case) -> Case:
-    """The case after whatever is due was woken."""
+def _ticked(mill: Mill, case_id: str) -> Case:
+    """The case after whatever is due was woken, as `cicatrix tick` does."""
     mill.world.advance(60)
     for _ in range(10):
         if not tick(mill.ctx):
             break
+    return _case(mill, case_id)
+
+
+def _case(mill: Mill, case_id: str) -> Case:
     with mill.ctx.ledger.read() as view:
-        return view.case(case.id) or case
+        found = view.case(case_id)
+    if found is None:
+        raise Stop(DIFFERENT, "The gate opened no case for a default branch in a bad way.", REPORT)
+    return found
 
 
 def _cause(walk: Walk, mill: Mill, case: Case, good: str, bad: str) -> None:
     known = _of(case, "rollback")
     cause = known.get("cause", {})
     reds = int(cause.get("reds", 0))
+    rows = _measured(mill)
+    greens = [one.ledger_index for one in rows if one.row.sha == good and one.row.health == 100]
+    failed = [one.ledger_index for one in rows if one.row.sha == bad]
+    walk.expect("the last good commit is green after the failure", max(greens) > min(failed), True)
     walk.expect("the cause", cause.get("culprit"), bad)
     walk.expect("the last good commit", cause.get("lastGood"), good)
     walk.expect("two independent red signals or more", reds >= 2, True)
-    _told(walk, "last good", f"{good[:12]} {mill.names[good]}: green, and green again after the failure was seen")
+    seen = f"measured green {len(greens)} times, the last time after the failure"
+    _told(walk, "last good", f"{good[:12]} {mill.names[good]}: {seen}")
     _told(walk, "cause", f"{bad[:12]} {mill.names[bad]}: {reds} red signals of {', '.join(known.get('jobs', []))}")
 
 
@@ -124,7 +140,9 @@ def _draft(walk: Walk, mill: Mill, draft: SimPull, good: str, bad: str) -> None:
     walk.expect("the tip of the default branch", mill.tip, bad)
     walk.expect("pushes to the default branch", pushed, 0)
     _told(walk, "draft", f"#{draft.number} from {draft.head_ref}; pushes to main: {pushed}")
-    _told(walk, "restores", f"{', '.join(paths)}, each as on {good[:12]}")
+    restored = [path for path in paths if mill.git.read(good, path) is not None]
+    removed = [path for path in paths if path not in restored]
+    _told(walk, "restores", f"{', '.join(restored)} as on {good[:12]}; removes {', '.join(removed)}")
 
 
 def _files(mill: Mill, sha: str) -> dict[str, bytes | None]:
@@ -189,7 +207,7 @@ def an_outage(walk: Walk, mill: Mill) -> None:
         mill.merge("readme", {"README.md": f"{README}\nFast.\n"}, "Say that it is fast")
         known = (len(mill.repo.pulls), sorted(mill.git.heads()), _ours(mill))
         found, kept = _gate(mill)
-        case = climb(mill.ctx, kept.case)
+        case = _case(mill, kept.case)
         mill.package.write_text(PACKAGE, encoding="utf-8")
         later, _ = _gate(mill)
     walk.expect("health before the outage", before.measurement.health, 100)
@@ -213,16 +231,20 @@ def _ours(mill: Mill) -> int:
 # --- what is shown ----------------------------------------------------------------------------------------------------
 
 
+def _measured(mill: Mill) -> list[StoredMeasurement]:
+    """All that the ledger knows of the repository's health, oldest first."""
+    with mill.ctx.ledger.read() as view:
+        found = view.measurements(mill.home.host, mill.home.id, limit=200)
+    return sorted(found, key=lambda one: one.ledger_index)
+
+
 @contextmanager
 def _measurements(walk: Walk, mill: Mill) -> Iterator[None]:
-    """Shows all that the ledger learned of health meanwhile, oldest first."""
-    with mill.ctx.ledger.read() as view:
-        known = {one.id for one in view.measurements(mill.home.host, mill.home.id, limit=200)}
+    """Shows what the ledger learned of health meanwhile."""
+    known = len(_measured(mill))
     yield
-    with mill.ctx.ledger.read() as view:
-        found = [one for one in view.measurements(mill.home.host, mill.home.id, limit=200) if one.id not in known]
     walk.head(*HEALTH)
-    for row in (one.row for one in sorted(found, key=lambda one: one.ledger_index)):
+    for row in (one.row for one in _measured(mill)[known:]):
         name = mill.names.get(row.sha, "the revert")
         walk.cells(HEALTH, (row.sha[:12], name, _bar(row.health), ASKED_BY[row.purpose]), _style(row.health), 2)
     walk.screen.line()

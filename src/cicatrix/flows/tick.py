@@ -304,7 +304,7 @@ def _higher(ctx: Context, case: Case, reading: Reading, facts: RunFacts) -> Case
         with ctx.ledger.read() as view:
             return policy_in(view, ctx.deployment, reading.rules, request, home=home)
 
-    state = next_rung(ctx, reading.policy.resolved, wanted, home, policy_of)
+    state = next_rung(reading.policy.resolved, wanted, policy_of)
     if state is None:
         return None
     return _save(ctx, case, state, wake_at=ctx.now(), data=data, note="no rerun is left: the next rung")

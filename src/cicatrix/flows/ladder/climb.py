@@ -89,7 +89,7 @@ def climb(ctx: Context, case_id: str, *, until: CaseState | None = None) -> Case
 
 def choose(rung: Rung) -> Rung:
     """The next rung of a case in `deciding` that has no rerun left: a fix, a rollback, or a person."""
-    state = next_rung(rung.ctx, rung.resolved, rung.case, rung.home, lambda action: _policy(rung, action))
+    state = next_rung(rung.resolved, rung.case, lambda action: _policy(rung, action))
     if state is None:
         stops = _stops(_policy(rung, ActionType.APPLY_REMEDIATION if rung.case.pull_request else ActionType.ROLLBACK))
         return hand_over(rung, *(stops[0] if stops else (Reason.LAWBOOK_BLOCK, "no rung above the rerun is left here")))
@@ -101,19 +101,12 @@ def _policy(rung: Rung, action: ActionType) -> Policy:
         return rung.policy(view, action)
 
 
-def next_rung(
-    ctx: Context,
-    resolved: Resolved,
-    case: Case,
-    home: Repository,
-    policy_of: Callable[[ActionType], Policy],
-) -> CaseState | None:
+def next_rung(resolved: Resolved, case: Case, policy_of: Callable[[ActionType], Policy]) -> CaseState | None:
     """Which rung may follow a failure that no rerun heals; None is the person.
 
     A fix is for a pull request or a branch whose lawbook names one and whose registry allows it; a rollback is for a
     red branch (no pull request). Whatever was tried in this case is not tried again.
     """
-    del home
     lawbook, tried = resolved.lawbook, case.data
     wanted = str(tried.get("rung", ""))
     if wanted == "rollback":

@@ -120,16 +120,17 @@ def _look(rung: Rung, commits: tuple[CommitFacts, ...], failed: frozenset[str], 
 def _of_this_episode(
     rung: Rung, found: Sequence[Measurement], failed: frozenset[str], tip: Measurement
 ) -> list[Measurement]:
-    """Without what tells of an earlier episode: a commit that was red before this case began, and never green.
+    """Without what tells of an earlier episode: measurements from before this case began.
 
-    It may have been mended since, by a commit that nobody measured, and would then be accused of what another one
-    broke. Where commits can be measured again, it counts as soon as it is.
+    A commit that was red then may have been mended since by one that nobody measured, and would be accused of what a
+    later one broke: so the search begins at the tip. What was seen in both colours is kept, it shows a job that comes
+    and goes. Where no commit can be measured again, everything that is known has to do.
     """
     if not may_run(rung):
         return list(found)
-    began = rung.case.opened_at
-    green = {m.sha for m in found if any(r.name in failed and _outcome(r) is Outcome.GREEN for r in m.results)}
-    return [m for m in found if m.taken_at >= began or m.sha == tip.sha or m.sha in green]
+    seen = {(m.sha, _outcome(r)) for m in found for r in m.results if r.name in failed}
+    flaky = {sha for sha, outcome in seen if outcome is Outcome.RED and (sha, Outcome.GREEN) in seen}
+    return [m for m in found if m.taken_at >= rung.case.opened_at or m.sha == tip.sha or m.sha in flaky]
 
 
 def _accuses(result: CheckResult) -> bool:

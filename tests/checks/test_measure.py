@@ -99,6 +99,17 @@ def test_a_report_of_the_commit_is_not_taken_for_one_of_this_run(tmp_path: Path)
     assert (result.state, result.why) == (CheckState.UNKNOWN, "it wrote no report")
 
 
+def test_a_link_out_of_the_worktree_leads_nowhere(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "tree", tmp_path / "outside"
+    folder.mkdir()
+    outside.mkdir()
+    (outside / "j.xml").write_text(PASSED)
+    link = f"import os; os.path.islink('out') or os.symlink({str(outside)!r}, 'out')"
+    for _ in range(2):  # the second time the link is there before anything runs
+        assert one(folder, check(T, link, parser="junit", report="out/j.xml")).why == "it wrote no report"
+        assert (outside / "j.xml").read_text() == PASSED
+
+
 @pytest.mark.shows("GK-1")
 def test_a_report_that_was_cut_is_unknown(tmp_path: Path) -> None:
     long = "print('[]' + ' ' * 20_000_000)"

@@ -109,6 +109,15 @@ def test_a_good_commit_that_is_red_now_shows_an_outage() -> None:
 
 
 @pytest.mark.shows("RB-1")
+def test_a_good_commit_that_is_red_once_since_is_asked_once_more() -> None:
+    """In a short history one such red says too little to tell an outage from a job that comes and goes."""
+    found = find([at(1, G, 60), at(0, R, 14), at(1, R, 9)])
+    assert isinstance(found, Reproduce)
+    assert found.shas == (sha(1),)
+    assert reason(find([at(1, G, 60), at(0, R, 14), at(1, R, 9), at(1, G, 6)])) is HealReason.NOT_REPRODUCED
+
+
+@pytest.mark.shows("RB-1")
 def test_red_signals_near_an_outage_prove_nothing() -> None:
     enough = [*PROOF, at(1, G, 3), at(0, R, 1)]
     assert isinstance(find([*enough, at(4, E, 43)]), Culprit)

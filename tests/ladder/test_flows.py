@@ -34,13 +34,13 @@ RUFF = f"""{CHECKS}
     command: [ruff, check, --select, F401, --output-format, sarif, --no-cache, .]
     parser: sarif
 """
+TIDY = "import math\n\n\ndef add(a, b):\n    return math.fsum((a, b))\n"
 PYTHON = {
     "pyproject.toml": '[project]\nname = "sums"\nversion = "1.0"\n\n[tool.ruff]\nline-length = 100\n',
-    "src/sums.py": "def add(a, b):\n    return a + b\n",
-    "tests/test_sums.py": "from pathlib import Path\n\n"
-    'code = {}\nexec(Path("src/sums.py").read_text(), code)\nassert code["add"](1, 2) == 3\n',
+    "src/sums.py": TIDY,
+    "tests/test_sums.py": 'import runpy\n\nassert runpy.run_path("src/sums.py")["add"](1, 2) == 3\n',
 }
-UNTIDY = {"src/sums.py": "import os\ndef add( a,b ):\n    return a + b\n"}
+UNTIDY = {"src/sums.py": "import math, os\ndef add( a,b ):\n    return math.fsum((a,b))\n"}
 HEALS = f"{ACTING}remediation: {{allow: [python.ruff-format, python.ruff-fix]}}\n"
 DIRECT = f"{ACTING}rollback: {{deliver: direct_push, upTo: merge, directPush: [main], mergePerDay: 1}}\n"
 
@@ -91,7 +91,7 @@ def test_flow_healing_succeeds(staged: Staged) -> None:
     draft = scene.repo.pulls[1]
     assert draft.draft
     assert (draft.head_ref, draft.base_ref) == (head, "main")
-    assert scene.text("src/sums.py", head) == "def add(a, b):\n    return a + b\n"
+    assert scene.text("src/sums.py", head) == TIDY
     assert scene.tip() == untidy
     (dispatched,) = scene.world.dispatched
     assert dispatched.payload["commit_sha"] == scene.tip(head)
@@ -101,7 +101,7 @@ def test_flow_healing_succeeds(staged: Staged) -> None:
     ended = scene.wait(case.id)
     assert ended.state is CaseState.CLOSED, ended.note
     verdict: Any = ended.data["verdict"]
-    assert verdict["outcome"] == "success", verdict
+    assert verdict["outcome"] == "success", (verdict, scene.world.dispatched)
     assert verdict["improvement"] > 0
     assert set(draft.labels) == {"auto-healing-applied", "security-improved", "phase3-remediation"}
     (told,) = draft.comments

@@ -19,7 +19,12 @@ from hypothesis import Phase, settings
 
 NEEDS_NO_RULES = (
     *("tests/core/", "tests/ledger/", "tests/deployment/", "tests/git/", "tests/checks/", "tests/shipped/"),
-    *("tests/github/test_archives", "tests/github/test_writes", "tests/github/test_repair_reads", "tests/flows/test_heal"),
+    *(
+        "tests/github/test_archives",
+        "tests/github/test_writes",
+        "tests/github/test_repair_reads",
+        "tests/flows/test_heal",
+    ),
 )
 LONGEST = 600.0
 """Seconds of one run. One that takes longer is ended, and has no report."""

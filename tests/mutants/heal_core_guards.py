@@ -160,7 +160,9 @@ PLAN = (
         "target is None or SHA.fullmatch(target.sha) is None",
         "target is None",
     ),
-    guard("a commit that the branch does not hold is reverted", _BLOCKS, _STOPS, "elif not facts.reachable:", "elif 0:"),
+    guard(
+        "a commit that the branch does not hold is reverted", _BLOCKS, _STOPS, "elif not facts.reachable:", "elif 0:"
+    ),
     Guard(
         "an unknown reachability counts as reachable",
         (
@@ -597,7 +599,13 @@ REMEDY = (
         "    if lines > max_lines:",
         "    if False:",
     ),
-    guard("a manifest that cannot be read is kept", _DEPS, _JUDGE, "if old is None or new is None:\n        return", "if old is None or new is None:\n        return None\n        return"),
+    guard(
+        "a manifest that cannot be read is kept",
+        _DEPS,
+        _JUDGE,
+        "if old is None or new is None:\n        return",
+        "if old is None or new is None:\n        return None\n        return",
+    ),
     guard("a fix may add a dependency", _DEPS, _JUDGE, "    if added:\n", "    if False:\n"),
     guard("a fix may name what no package is called", _DEPS, _JUDGE, "    if strange:\n", "    if False:\n"),
     guard("packages may come from anywhere", _DEPS, _JUDGE, "    if hosts and old.hosts:", "    if False:"),

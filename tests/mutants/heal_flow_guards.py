@@ -1,4 +1,4 @@
-"""The guards of the walks of part 3 that are removed in turn: one way for every write, and the rungs above the rerun."""
+"""The guards of the walks of part 3 that are removed in turn: the one way of every write, and the ladder."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ WRITES = (
         "a write without an answer is sent again",
         f"{_DISPATCH}test_a_lost_answer_is_looked_for_by_the_runs_name_and_never_sent_twice",
         _EFFECTS,
-        '        settle(ctx, operation, sender=True)\n    else:\n',
+        "        settle(ctx, operation, sender=True)\n    else:\n",
         "        defer(ctx, operation, ctx.now(), str(doubt))\n    else:\n",
     ),
     guard(
@@ -164,14 +164,14 @@ ROLLBACKS = (
     ),
     guard(
         "a branch whose rules could not be read is pushed to",
-        f"{_GUARDS}test_a_branch_whose_rules_are_not_known_is_not_pushed_to",
+        f"{_GUARDS}test_rules_that_cannot_be_read_allow_no_push",
         "flows/ladder/rollback.py",
         "    except Refused:\n        return False\n",
         "    except Refused:\n        return True\n",
     ),
     guard(
         "a protected branch is pushed to",
-        f"{_GUARDS}test_a_branch_whose_rules_are_not_known_is_not_pushed_to",
+        f"{_GUARDS}test_a_protected_branch_is_not_pushed_to",
         "flows/ladder/rollback.py",
         " and found is not None and found.protected is False",
     ),
@@ -307,7 +307,7 @@ HEALING = (
         "a result whose health is unknown is proposed",
         "flows/test_heal.py::test_a_result_whose_health_is_unknown_is_not_proposed",
         "flows/heal.py",
-        "        return HealReason.HEALTH_UNKNOWN, f\"the health {when} is not known\"\n",
+        '        return HealReason.HEALTH_UNKNOWN, f"the health {when} is not known"\n',
         "        return None\n",
     ),
     guard(
@@ -321,8 +321,8 @@ HEALING = (
         "limits bind each fix alone",
         "flows/test_heal.py::test_limits_bind_each_fix_and_all_of_them_together",
         "flows/heal.py",
-        "        return Declined(id=remedy.id, reason=found[0], why=f\"{found[1]}, all fixes together\") if found else None",
-        "        return None",
+        'why=f"{found[1]}, all fixes together") if found else None',
+        'why="") if () else None',
     ),
     guard(
         "a refused change stays for the next fix",

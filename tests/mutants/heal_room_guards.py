@@ -138,7 +138,7 @@ PUSH = (
     ),
     guard(
         "a cut report of the remote is a definite no",
-        f"{_PUSH}test_a_remote_that_did_not_tell_the_end_is_settled_by_reading",
+        "git/test_push_ends.py::test_a_remote_that_did_not_tell_the_end_is_settled_by_reading",
         "git/pushing.py",
         'if flag == "!" and not _CUT.search(summary):',
         'if flag == "!":',
@@ -368,7 +368,7 @@ CHECKS = (
     Guard(
         "a report may be a link out of the worktree",
         (
-            Change("checks/measure.py", "not report.resolve().is_relative_to(folder.resolve()) or ", ""),
+            Change("checks/measure.py", "not _inside(report, folder) or ", ""),
             Change("checks/measure.py", "os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK", "os.O_RDONLY"),
         ),
         "tests/checks/test_measure.py::test_what_was_not_measured_is_unknown_and_says_why",

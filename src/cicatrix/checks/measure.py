@@ -84,7 +84,7 @@ def _with_caches(environ: Mapping[str, str], cache: Path) -> dict[str, str]:
 def _measured(check: Check, folder: Path, environ: Mapping[str, str], run: Run) -> CheckResult:
     place = folder / check.directory
     report = place / check.report if check.report else None
-    if report is not None:
+    if report is not None and _inside(report, folder):
         # one that the commit brought along would tell of another run
         with suppress(OSError):
             report.unlink()
@@ -177,13 +177,18 @@ def _after_build(result: CheckResult, done: Sequence[CheckResult]) -> CheckResul
 def _content(report: Path, folder: Path) -> bytes | None:
     """The report's bytes, one more than allowed at most. A link out of the worktree, or none at all, is no report."""
     try:
-        if not report.resolve().is_relative_to(folder.resolve()) or not report.is_file():
+        if not _inside(report, folder) or not report.is_file():
             return None
         # looked at again once it is open: what the check left running may still change it
         with os.fdopen(os.open(report, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
             return stream.read(LARGEST_OUTPUT + 1) if stat.S_ISREG(os.fstat(stream.fileno()).st_mode) else None
     except OSError:
         return None
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    """Whether the path leads to a place in the folder, through whatever links a check has made."""
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def _told(finding: Finding) -> Finding:

@@ -20,6 +20,7 @@ from cicatrix.lawbook.registry import load_registry
 from cicatrix.simulator import SimGit, SimPull, SimRepository, World, zipped
 from cicatrix.simulator.git_process import program, run
 
+from .demo_stage import DIFFERENT, REPORT
 from .demo_world import OWNER
 from .errors import Stop
 from .initialising import LAWBOOK, workflows
@@ -36,13 +37,13 @@ FASTER = "from rates import RATE\n\n\ndef total(cents):\n    return sum(cents * 
 RATES = "RATE = 19\n"
 BUILD = """\
 import compileall, os, pathlib, sys
-if not pathlib.Path(os.environ["PIP_FIND_LINKS"], "money.py").is_file():
+if not pathlib.Path(os.path.expandvars("$PIP_FIND_LINKS"), "money.py").is_file():
     sys.exit("error: no package `money` matches the requirement")
 sys.exit(not compileall.compile_dir("src", quiet=1, force=True))
 """
 TEST = """\
 import os, sys
-sys.path[:0] = ["src", os.environ["PIP_FIND_LINKS"]]
+sys.path[:0] = ["src", os.path.expandvars("$PIP_FIND_LINKS")]
 import money, prices
 assert money.shown(prices.total([100, 200])) == "3.57"
 """
@@ -147,6 +148,8 @@ class Mill:
 
     def validate(self) -> Validation:
         """The workflow run that the last dispatch started: `cicatrix validate` in a second process, its artifact."""
+        if not self.world.dispatched:
+            raise Stop(DIFFERENT, "No validation was asked for.", REPORT)
         asked = self.world.dispatched[-1]
         self.world.start(asked.run)
         self.fetched()
@@ -154,7 +157,7 @@ class Mill:
         line = [*VALIDATE, "--path", str(self.checkout), "--output-file", str(out)]
         code, _, errors = run(line, env=self._environment(asked.payload))
         if not out.exists():
-            raise Stop("The validation left no report.", errors.decode("utf-8", "replace"), "Run the demo again.")
+            raise Stop("The validation left no report.", errors.decode("utf-8", "replace"), REPORT)
         text = out.read_bytes()
         self.world.advance(20)
         self.world.finish(asked.run, "success", artifacts={"cicatrix-validation": zipped({"validation.json": text})})
@@ -190,7 +193,7 @@ def founded(world: World, ctx: Context, folder: Path, name: str) -> Mill:
     first = git.commit(repo.default_branch, first_files(), "Add up prices")
     document, problems = load_registry(registry(name), "registry.json")
     if document is None:
-        raise Stop("The demo's registry is not valid.", f"{problems[0]}.", "Report it.")
+        raise Stop("The demo's registry is not valid.", f"{problems[0]}.", REPORT)
     apply(ctx, read_plans(ctx, [document]), BY)
     environ = {**ctx.workshop.environ, "PIP_FIND_LINKS": str(host)}
     mill = Mill(
@@ -209,5 +212,5 @@ def founded(world: World, ctx: Context, folder: Path, name: str) -> Mill:
 def _run(*arguments: str) -> str:
     code, out, err = run([program(), *arguments])
     if code:
-        raise Stop(f"git {arguments[0]} failed.", err.decode("utf-8", "replace"), "Run the demo again.")
+        raise Stop(f"git {arguments[0]} failed.", err.decode("utf-8", "replace"), REPORT)
     return out.decode().strip()

@@ -124,7 +124,8 @@ def _cause(walk: Walk, mill: Mill, case: Case, good: str, bad: str) -> None:
     rows = _measured(mill)
     greens = [one.ledger_index for one in rows if one.row.sha == good and one.row.health == 100]
     failed = [one.ledger_index for one in rows if one.row.sha == bad]
-    walk.expect("the last good commit is green after the failure", max(greens) > min(failed), True)
+    walk.expect("the last good commit is green after the failure", max(greens, default=0) > min(failed), True)
+    walk.expect("parents of the merge", len(mill.git.log(bad, "-1")[0].parents), 2)
     walk.expect("the cause", cause.get("culprit"), bad)
     walk.expect("the last good commit", cause.get("lastGood"), good)
     walk.expect("two independent red signals or more", reds >= 2, True)

@@ -47,6 +47,9 @@ class NoMeasurementError(LookupError):
 def report_of_case(view: View, case: Case, *, now: datetime) -> ReportInputs:
     """What the ledger knows of the case, as the inputs of a report. Raises NoMeasurementError without a measurement."""
     stored = view.measurements(case.host, case.repository_id, case_id=case.id, limit=200)
+    if all(one.row.purpose != "gate" for one in stored):  # `gate` measured before it opened the case
+        of_head = view.measurements(case.host, case.repository_id, sha=case.head_sha, limit=200)
+        stored = (*stored, *(one for one in of_head if one.row.purpose == "gate" and not one.row.case_id))
     entries = view.entries_of_case(case.id)
     rules = next((entry.data for entry in reversed(entries) if "lawbookHash" in entry.data), {})
     return inputs_of(

@@ -89,14 +89,8 @@ def validate_commit(ctx: Context, home: Repository, sha: str, *, branch: str, pr
     if proposed is not None:
         return climb(ctx, _dispatch_again(ctx, proposed, principal).id)
     ref = f"refs/heads/{branch}"
-    case = open_case(ctx, home, ref=ref, head_sha=sha, principal=principal, rung="dispatch")
-    now = ctx.now()
-    fix = {"sha": sha, "base": sha, "at": _second(now).isoformat(), "pull": 0, "asked": True}
-    with ctx.ledger.write("case.dispatch") as tx:
-        held = take_over(tx, case, now)
-        if held.state is CaseState.DECIDING:
-            held = move(tx, held, CaseState.REMEDYING, now, wake_at=now)
-            move(tx, held, CaseState.DISPATCHED, now, wake_at=now, data={**held.data, "fix": fix})
+    fix = {"sha": sha, "base": sha, "at": _second(ctx.now()).isoformat(), "pull": 0, "asked": True}
+    case = open_case(ctx, home, ref=ref, head_sha=sha, principal=principal, rung="dispatch", fix=fix)
     return climb(ctx, case.id)
 
 

@@ -38,6 +38,13 @@ LONG_LEASE = timedelta(minutes=15)
 
 MOST_STEPS = 40
 
+ASKED = {
+    "remedy": CaseState.REMEDYING,
+    "dispatch": CaseState.DISPATCHED,
+    "rollback": CaseState.ROLLING_BACK,
+}
+"""Where a case goes for which somebody asked for one rung."""
+
 
 def lease_of(case: Case, ordinary: timedelta) -> timedelta:
     """How long a claim of the case holds."""
@@ -93,7 +100,17 @@ def choose(rung: Rung) -> Rung:
     if state is None:
         stops = _stops(_policy(rung, ActionType.APPLY_REMEDIATION if rung.case.pull_request else ActionType.ROLLBACK))
         return hand_over(rung, *(stops[0] if stops else (Reason.LAWBOOK_BLOCK, "no rung above the rerun is left here")))
+    if state is CaseState.DISPATCHED:
+        return _dispatched(rung)
     return rung.save(state, wake_at=rung.ctx.now())
+
+
+def _dispatched(rung: Rung) -> Rung:
+    """A validation alone was asked for: the table leads there past the fix, which is the commit itself."""
+    now = rung.ctx.now()
+    with rung.ctx.ledger.write("case.dispatch") as tx:
+        passing = move(tx, rung.case, CaseState.REMEDYING, now, wake_at=now)
+        return replace(rung, case=move(tx, passing, CaseState.DISPATCHED, now, wake_at=now))
 
 
 def _policy(rung: Rung, action: ActionType) -> Policy:
@@ -109,10 +126,10 @@ def next_rung(resolved: Resolved, case: Case, policy_of: Callable[[ActionType], 
     """
     lawbook, tried = resolved.lawbook, case.data
     wanted = str(tried.get("rung", ""))
-    if wanted == "rollback":
-        return CaseState.ROLLING_BACK
+    if wanted in ASKED:  # whoever asked for less never gets more
+        return ASKED[wanted]
     fixable = bool(lawbook.remediation.allow) and not tried.get("fix")
-    if (wanted == "remedy" or fixable) and _may(policy_of(ActionType.APPLY_REMEDIATION)):
+    if fixable and _may(policy_of(ActionType.APPLY_REMEDIATION)):
         return CaseState.REMEDYING
     if case.pull_request or tried.get("rollback") or not (case.ref or tried.get("branch")):
         return None

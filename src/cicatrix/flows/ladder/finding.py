@@ -62,7 +62,9 @@ def home_of(operation: Operation) -> Repository:
 
 def _created_pull(ctx: Context, operation: Operation) -> Found:
     listing = ctx.github.pulls_of_head(operation.owner, operation.repository, _text(operation, "head"))
-    mine = next((pull for pull in listing.items if pull.base_ref == _text(operation, "base")), None)
+    # anybody may open a pull request from a branch of ours: theirs is not ours
+    base, us = _text(operation, "base"), operation.identity
+    mine = next((pull for pull in listing.items if pull.base_ref == base and pull.author == us), None)
     return None if mine is None else {"number": mine.number, "headSha": mine.head_sha}
 
 

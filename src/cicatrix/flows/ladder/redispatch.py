@@ -35,7 +35,7 @@ from cicatrix.flows.ladder import records
 from cicatrix.flows.ladder.effects import ensure
 from cicatrix.flows.ladder.rung import Effect, EffectState, Rung, Wish
 from cicatrix.github import GitHub, GitHubError
-from cicatrix.github.archives import read_member
+from cicatrix.github.archives import BadArchive, read_member
 from cicatrix.ledger import Tx
 
 ARTIFACT = "cicatrix-validation"
@@ -223,11 +223,16 @@ def _report(rung: Rung, effect: Effect) -> Awaited:
     deadline = datetime.fromisoformat(str(asked["askedAt"])) + rung.resolved.lawbook.dispatch.deadline
     if effect.state is EffectState.UNKNOWN:
         return Awaited(rung=rung, reason=Reason.OUTCOME_UNKNOWN.value, why="no run bears the dispatch's id")
-    run = _run(rung, effect) if effect.done else None
-    if run is not None and run.completed:
-        return _read(rung, run)
-    if now >= deadline:
+    try:
+        run = _run(rung, effect) if effect.done else None
+        if run is not None and run.completed:
+            return _read(rung, run)
         why = "no run bears the dispatch's id" if run is None else f"run {run.id} is {run.status}"
+    except GitHubError as trouble:
+        if now < deadline + rung.ctx.deployment.reconcile_window:
+            raise
+        why = f"its run cannot be read: {trouble}"  # somebody deleted it, or its artifact is larger than is read
+    if now >= deadline:
         return Awaited(rung=rung, reason=HealReason.NO_REPORT.value, why=f"no report by {deadline:%H:%M:%S} UTC: {why}")
     wake = min(effect.wake_at or deadline, now + rung.ctx.deployment.poll_interval, deadline)
     return Awaited(rung=rung, wake_at=max(wake, now))
@@ -243,7 +248,10 @@ def _read(rung: Rung, run: WorkflowRun) -> Awaited:
     workflow = f".github/workflows/{rung.resolved.lawbook.dispatch.workflow}"
     if run.path.partition("@")[0] != workflow:
         return _refused(rung, run, f"run {run.id} is of {run.path}, not of {workflow}")
-    text = _artifact(rung, run)
+    try:
+        text = _artifact(rung, run)
+    except BadArchive as wrong:
+        return _refused(rung, run, f"the artifact {ARTIFACT}: {wrong}")
     if text is None:
         return _refused(rung, run, f"run {run.id} ended in {run.conclusion} and left no artifact {ARTIFACT}")
     try:
@@ -271,7 +279,13 @@ def _read(rung: Rung, run: WorkflowRun) -> Awaited:
         return _refused(rung, run, "the report measured another commit")
     told = {**asked, "runId": run.id, "runUrl": run.html_url, "delaySeconds": _delay(asked, run)}
     rung = rung.save(rung.case.state, wake_at=rung.ctx.now(), validation=told)
-    return Awaited(rung=rung, report=found, before=before)
+    return Awaited(rung=rung, report=_in_time(rung, found), before=before and _in_time(rung, before))
+
+
+def _in_time(rung: Rung, found: Measurement) -> Measurement:
+    """By our clock it was measured between the dispatch and now: a report cannot say that it is older, or newer."""
+    asked = datetime.fromisoformat(str(rung.data("validation")["askedAt"]))
+    return replace(found, taken_at=max(asked, min(found.taken_at, rung.ctx.now())))
 
 
 def _delay(asked: Mapping[str, Any], run: WorkflowRun) -> int:

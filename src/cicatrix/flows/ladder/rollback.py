@@ -216,7 +216,8 @@ def inputs_of(
     leased = lease.case_id if lease and lease.case_id != rung.case.id and lease.until > view.now else None
     return RollbackInputs(
         now=view.now,
-        automatic=rung.automatic or explicit is None,
+        # a fix of ours that its validation found worse is a known cause, as if a person had named it (RB-0)
+        automatic=explicit is None or (rung.automatic and not rung.data("rollback").get("remediation")),
         ci=rung.ctx.deployment.in_ci,
         branch=rung.branch,
         environment=rung.ctx.deployment.environment,

@@ -9,8 +9,9 @@ from typing import Any
 
 from cicatrix.core.actions import ActionType
 from cicatrix.core.cases import CaseState
+from cicatrix.core.facts import PullRequest
 from cicatrix.core.heal_reasons import HealReason
-from cicatrix.core.operations import Verb
+from cicatrix.core.operations import Kind, OperationState, Verb
 from cicatrix.core.validation import ValidationOutcome, judge
 from cicatrix.flows.ladder import letters
 from cicatrix.flows.ladder.effects import ensure
@@ -76,7 +77,10 @@ def _may_land(rung: Rung, known: Mapping[str, Any]) -> bool:
 
 def _land(rung: Rung, known: Mapping[str, Any]) -> Rung:
     """The very commit that was validated, pushed plainly: GitHub then shows the draft as merged. Never forced."""
-    rung = _with_approvals(rung, known)
+    pull = rung.ctx.github.pull_request(rung.home.owner, rung.home.name, int(known.get("pull", 0) or 0))
+    if (other := _other_draft(rung, known, pull)) is not None:
+        return hand_over(rung, HealReason.DIRECT_PUSH_NOT_GRANTED, f"draft #{pull.number} does not land: {other}")
+    rung = _with_approvals(rung, pull)
     direct = may_push_direct(rung)
     merge_limit = rung.resolved.lawbook.rollback.merge_per_day
 
@@ -102,10 +106,33 @@ def _land(rung: Rung, known: Mapping[str, Any]) -> Rung:
     return hand_over(rung, effect.reason, f"draft #{known.get('pull')} is validated and does not land: {effect.why}")
 
 
-def _with_approvals(rung: Rung, known: Mapping[str, Any]) -> Rung:
+def _other_draft(rung: Rung, known: Mapping[str, Any], pull: PullRequest) -> str | None:
+    """What people made of the draft, when it no longer asks for exactly what was validated; None when it does."""
+    sha = str(known["sha"])
+    if _landed(rung, sha):
+        return None  # our own push closed it
+    if pull.state != "open":
+        return "somebody merged it" if pull.merged_at is not None else "somebody closed it"
+    if pull.base_ref != rung.branch:
+        return "it is for another branch now"
+    return None if pull.head_sha == sha else f"its branch is at {pull.head_sha[:12]}, and {sha[:12]} was validated"
+
+
+def _landed(rung: Rung, sha: str) -> bool:
+    """Whether this case pushed the commit to the branch, or may have: then only its outcome is left to be seen."""
+    with rung.ctx.ledger.read() as view:
+        found = view.operations_since(rung.home.host, rung.home.id, rung.case.opened_at, (Kind.PUSH.value,))
+    return any(
+        op.case_id == rung.case.id
+        and op.verb is Verb.PUSH_DIRECT
+        and op.head_sha == sha
+        and op.state not in {OperationState.REFUSED, OperationState.DEFERRED}
+        for op in found
+    )
+
+
+def _with_approvals(rung: Rung, pull: PullRequest) -> Rung:
     """The rules with the draft's own reviews: who approves the draft approves the landing."""
-    number = int(known.get("pull", 0) or 0)
-    pull = rung.ctx.github.pull_request(rung.home.owner, rung.home.name, number)
     request = rung.request(ActionType.ROLLBACK)
     rules = with_standing(rung.ctx, rung.rules, request, rung.home, pull=pull, head_sha=pull.head_sha, run_ids=())
     return replace(rung, rules=rules)

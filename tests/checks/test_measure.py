@@ -253,3 +253,13 @@ def events(folder: Path, *checks: Check) -> Iterator[str]:
 
     measure(folder, checks, sha="a" * 40, now=NOW, environ=ENVIRON, log=log)
     yield from said
+
+
+def test_a_finding_tells_its_place_in_the_repository_and_not_where_the_copy_lay(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text("import os, sys\n")
+    found = json.dumps([{"filename": str(tmp_path / "bad.py"), "code": "E401", "message": "m", "location": {"row": 1}}])
+    check = Check(
+        name="lint", component=Component.LINT, command=(sys.executable, "-c", f"print({found!r})"), parser="ruff"
+    )
+    measured = measure(tmp_path, (check,), sha="a" * 40, now=NOW, environ={})
+    assert [finding.path for result in measured.results for finding in result.findings] == ["bad.py"]

@@ -15,7 +15,7 @@ from cicatrix.core.cases import Case, CaseState
 from cicatrix.core.operations import Kind
 from cicatrix.core.report_signature import report_key, sign
 from cicatrix.flows.ladder.asking import propose_fix, release, roll_back_commit, validate_commit
-from cicatrix.flows.ladder.climb import climb, open_case
+from cicatrix.flows.ladder.climb import open_case
 from cicatrix.flows.tick import tick
 from tests.ladder import validator
 from tests.ladder.conftest import Staged
@@ -123,7 +123,9 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "NaN": lambda: packed((validator.MEMBER, b'{"signature": {}, "health": NaN, "x": 1e999}')),
     "a number of 10,000 digits": lambda: packed((validator.MEMBER, b"[" + b"9" * 10_000 + b"]")),
     "nested 90,000 deep": lambda: packed((validator.MEMBER, b"[" * 90_000 + b"]" * 90_000)),
-    "larger than is read": lambda: packed((validator.MEMBER, b"{}"), ("noise", bytes(range(256)) * 1)) + b"\0" * 1_200_000,
+    "larger than is read": lambda: (
+        packed((validator.MEMBER, b"{}"), ("noise", bytes(range(256)) * 1)) + b"\0" * 1_200_000
+    ),
 }
 
 
@@ -147,7 +149,8 @@ def signed(scene: Scene, report: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.shows("VA-1")
 @pytest.mark.parametrize("off", [timedelta(days=400), timedelta(hours=1), timedelta(days=-400), timedelta(hours=-2)])
-def test_a_report_that_was_measured_at_another_time_is_refused(staged: Staged, off: timedelta) -> None:
+def test_a_report_cannot_say_that_it_was_measured_at_another_time(staged: Staged, off: timedelta) -> None:
+    """One from the future would be the newest for years, and keep every search from measuring again."""
     scene = staged()
     case = proposed(scene)
 
@@ -156,10 +159,13 @@ def test_a_report_that_was_measured_at_another_time_is_refused(staged: Staged, o
         at = datetime.fromisoformat(told["takenAt"]) + off
         return signed(scene, {**report, "measurement": {**told, "takenAt": at.isoformat().replace("+00:00", "Z")}})
 
+    asked = scene.world.now
     scene.run_validations(moved, here=True)
-    after = scene.wait(case.id)
-    assert after.state is CaseState.HANDED_OVER, after.note
-    assert after.note.startswith("report_refused: "), after.note
+    scene.wait(case.id)
+    with scene.ctx.ledger.read() as view:
+        stored = view.measurements(scene.home.host, scene.home.id, case_id=case.id, limit=50)
+    (kept,) = [one.row.taken_at for one in stored if one.row.purpose == "validation"]
+    assert asked <= kept <= scene.world.now
 
 
 @pytest.mark.shows("RD-3", "VA-1")
@@ -167,7 +173,9 @@ def test_a_run_that_somebody_deleted_ends_the_wait_at_the_deadline(staged: Stage
     scene = staged()
     case = proposed(scene)
     (dispatched,) = scene.world.dispatched
-    scene.repo.runs.remove(dispatched.run.state) if isinstance(scene.repo.runs, list) else scene.repo.runs.pop(dispatched.run.id)
+    scene.repo.runs.remove(dispatched.run.state) if isinstance(scene.repo.runs, list) else scene.repo.runs.pop(
+        dispatched.run.id
+    )
     scene.world.runs.pop(dispatched.run.id, None) if hasattr(scene.world, "runs") else None
     after = ended(scene, case)
     assert after.state is CaseState.HANDED_OVER, after
@@ -178,7 +186,6 @@ def test_a_run_that_somebody_deleted_ends_the_wait_at_the_deadline(staged: Stage
 def test_an_artifact_that_can_never_be_fetched_ends_the_wait(staged: Staged) -> None:
     scene = staged()
     case = proposed(scene)
-    scene.world.faults.add("502-before", "GET */zip", count=None) if False else None
     scene.world.faults.answer_502_before("GET */zip", count=10_000)
     scene.run_validations(here=True)
     after = ended(scene, case)
@@ -257,7 +264,7 @@ def test_a_branch_that_a_person_released_is_not_blocked_again_by_the_same_findin
     assert release(scene.ctx, case.id, principal="cli:ada", reason="we mend it ourselves") is not None
     again = scene.climbed(automatic=True)
     assert again.id == case.id
-    assert again.state is CaseState.HANDED_OVER, again
+    assert again.state is CaseState.CLOSED, again
     with scene.ctx.ledger.read() as view:
         assert view.branch_block(scene.home.host, scene.home.id, "refs/heads/main") is None
 
@@ -266,13 +273,19 @@ def test_a_branch_that_a_person_released_is_not_blocked_again_by_the_same_findin
 
 
 @pytest.mark.shows("F20", "RB-2")
-@pytest.mark.parametrize("name", ["wip/-x", "-x", "a..b", "x" * 300, "HEAD", "a b", "refs/heads/main"])
+@pytest.mark.parametrize("name", ["wip/-x", "-x", "a..b", "x" * 300, "HEAD", "a b"])
 def test_a_branch_name_that_is_no_argument_ends_its_case_and_no_other(staged: Staged, name: str) -> None:
     scene = staged()
     sha = scene.tip()
     assert sha is not None
     case = open_case(
-        scene.ctx, scene.home, ref=f"refs/heads/{name}", head_sha=sha, principal="system", automatic=True, rung="rollback"
+        scene.ctx,
+        scene.home,
+        ref=f"refs/heads/{name}",
+        head_sha=sha,
+        principal="system",
+        automatic=True,
+        rung="rollback",
     )
     tick(scene.ctx)
     after = ended(scene, case)

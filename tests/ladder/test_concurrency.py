@@ -21,9 +21,7 @@ def opened(scene: Scene) -> str:
     """A case that nobody has looked at yet."""
     scene.commit(BAD, "Simplify")
     tip = scene.commit(FINE, "Tell more")
-    case = open_case(
-        scene.ctx, scene.home, ref="refs/heads/main", head_sha=tip, principal="system", automatic=True
-    )
+    case = open_case(scene.ctx, scene.home, ref="refs/heads/main", head_sha=tip, principal="system", automatic=True)
     return case.id
 
 
@@ -36,7 +34,7 @@ def side_by_side(workers: list[Context], work: Callable[[Context], object]) -> l
         start.wait(30)
         try:
             work(ctx)
-        except Exception as trouble:
+        except Exception as trouble:  # noqa: BLE001 -- a thread tells what went wrong in it, whatever it is
             wrong.append(trouble)
 
     threads = [threading.Thread(target=run, args=(ctx,)) for ctx in workers]

@@ -1,7 +1,7 @@
 """A process that dies at any boundary of a climb, and the next one that goes on: nothing twice, and every case ends.
 
-The boundaries are those of the house (`tests/crash`): before and after every commit of the ledger, every write to GitHub
-and every push. The dying process is this one, by an exception that nothing catches; what it had in its memory is gone.
+The boundaries are those of the house (`tests/crash`): before and after every commit of the ledger, every write to
+GitHub and every push. The dying process is this one, by an exception that nothing catches; what it had in its memory is gone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from cicatrix.core.cases import ENDED, CaseState
+from cicatrix.core.cases import ENDED
 from cicatrix.core.operations import OperationState
 from cicatrix.flows.ladder.climb import climb, open_case
 from tests.ladder.scene import ACTING, BAD, CHEAP, FINE, GOOD, Scene
@@ -25,7 +25,6 @@ DIRECT = f"{ACTING}rollback: {{deliver: direct_push, upTo: merge, directPush: [m
 HEALS = f"{ACTING}remediation: {{allow: [python.ruff-format]}}\n"
 FORMAT = "checks:\n  - {name: format, component: lint, command: [ruff, format, --check, --no-cache, src]}\n"
 REF = "refs/heads/main"
-ONCE = ("push", "create-pull", "repository-dispatch", "create-comment", "add-labels")
 
 
 class Died(BaseException):
@@ -82,6 +81,7 @@ class Walk:
         self.kill, self.story = kill, story
         self.trail: list[str] = []
         self.armed = False
+        self.case_id = ""
         self.scene = Scene(
             folder, lawbook=story.lawbook, checks=story.checks, files=story.files, environ=TOOLS, boundary=self.pass_by
         )
@@ -110,8 +110,10 @@ class Walk:
                 scene.ctx = scene.context()
                 step()
         self.armed = False
-        for _ in range(12):  # two hours: leases and windows end
+        for _ in range(12):  # three hours: leases and windows end
             scene.world.advance(900)
+            if scene.case(self.case_id).state in ENDED and not any(op.open for op in scene.operations()):
+                break
             scene.run_validations(here=True)
             scene.ticks()
         return self.wrong()
@@ -121,6 +123,7 @@ class Walk:
         head = scene.tip()
         assert head is not None
         case = open_case(scene.ctx, scene.home, ref=REF, head_sha=head, principal="system", automatic=True)
+        self.case_id = case.id
         climb(scene.ctx, case.id)
 
     def validate_and_tick(self) -> None:
@@ -137,13 +140,11 @@ class Walk:
         states = Counter(op.state for op in scene.operations())
         left = [op for op in scene.operations() if op.open]
         found += [f"operation {op.kind} {op.target} is still {op.state}" for op in left]
-        with scene.ctx.ledger.read() as view:
-            case = view.case_of_ref(scene.home.host, scene.home.id, REF, scene.git.heads()["main"]) if False else None
-            cases = list(view.due_cases(scene.world.now.replace(year=2100), 10, host=scene.home.host))
-        del case
-        found += [f"the case is left in {c.state}: {c.note}" for c in cases if c.state not in ENDED]
+        case = scene.case(self.case_id)
+        if case.state not in ENDED:
+            found.append(f"the case is left in {case.state}: {case.note}")
         missing = [kind for kind in self.story.writes if written[kind] < self.story.writes[kind]]
-        told = set(missing) <= {"create-comment", "add-labels"}
+        told = set(missing) <= {"create-comment"}  # telling holds nothing back, so a crash may swallow it
         if missing and not told and OperationState.INDETERMINATE not in states:
             found.append(f"{missing} never happened, and nothing is INDETERMINATE: {dict(states)}")
         return found
@@ -173,4 +174,3 @@ def test_a_crash_at_any_boundary_doubles_nothing_and_every_case_ends(story: Clim
     assert not problems, "\n".join(problems[:30])
     kinds = {name.partition(":")[0] for name in good}
     assert kinds >= {"ledger.commit.before", "ledger.commit.after", "github.post.before", "git.push.before"}
-    assert CaseState.CLOSED in ENDED

@@ -11,12 +11,12 @@ import pytest
 from cicatrix.core.cases import Case, CaseState
 from cicatrix.core.policy import RerunRequest
 from cicatrix.flows.reading import Target
+from cicatrix.flows.registering import apply, read_plans
 from cicatrix.flows.rerun import rerun_failed_jobs
 from cicatrix.simulator import JobSpec, Outcome, SimPull, SimRun
 from tests.core.registries import registry
 from tests.ladder.conftest import Staged
 from tests.ladder.scene import ACTING, ACTIONS, BAD, FINE, GOOD, Scene
-from cicatrix.flows.registering import apply, read_plans
 
 CI = ".github/workflows/ci.yml"
 TEXT = """\
@@ -102,7 +102,9 @@ def test_a_pull_requests_run_goes_on_to_a_fix_and_one_comment_tells_it(staged: S
     lawbook = f"{ONCE}remediation: {{allow: [python.ruff-format]}}\n"
     files = {**GOOD, CI: TEXT, "pyproject.toml": "[tool.ruff]\nline-length = 100\n", "tests/test_sums.py": "A = 1\n"}
     scene = with_reruns(staged(lawbook=lawbook, checks=FORMAT, files=files, environ=TOOLS))
-    untidy = scene.commit({"src/sums.py": "def add(a,b):\n    return a + b\n"}, "Hurry", "change", parents=[scene.first])
+    untidy = scene.commit(
+        {"src/sums.py": "def add(a,b):\n    return a + b\n"}, "Hurry", "change", parents=[scene.first]
+    )
     pull = scene.repo.pull_request(5, head_branch="change")
     case = asked(scene, red_run(scene, pull))
     assert case.state is CaseState.DISPATCHED, (case.note, scene.story(case.id))

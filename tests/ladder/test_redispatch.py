@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from cicatrix.core.cases import Case, CaseState
 from cicatrix.core.operations import Kind, OperationState
@@ -236,14 +236,14 @@ def test_a_workflow_dispatch_takes_the_payload_as_its_input_and_names_its_run(st
 def test_the_shipped_workflow_hears_both_ways_and_takes_every_input_that_is_sent(staged: Staged) -> None:
     scene = staged(lawbook=f"{ACTING}dispatch: {{via: workflow_dispatch}}\n")
     asked(scene)
-    shipped = yaml.load(SHIPPED.read_text(), Loader=yaml.BaseLoader)
+    shipped = YAML(typ="safe").load(SHIPPED)
     (dispatched,) = scene.world.dispatched
     assert set(dispatched.payload) <= set(shipped["on"]["workflow_dispatch"]["inputs"])
     assert "post-remediation-check" in shipped["on"]["repository_dispatch"]["types"]
     for told in ("github.event.client_payload.cicatrix.op_id", "github.event.inputs.op_id"):
         assert told in shipped["run-name"]
     assert SHIPPED.name == VALIDATION.rpartition("/")[2]
-    assert yaml.load(WORKFLOW, Loader=yaml.BaseLoader)["on"].keys() <= shipped["on"].keys()
+    assert YAML(typ="safe").load(WORKFLOW)["on"].keys() <= shipped["on"].keys()
 
 
 @pytest.mark.shows("RD-4")
@@ -267,9 +267,7 @@ def test_one_commit_is_validated_once_for_all_cases(staged: Staged) -> None:
 def test_a_case_has_so_many_dispatches_and_no_more(staged: Staged) -> None:
     scene = staged(lawbook=f"{ACTING}dispatch: {{perCase: 1}}\nremediation: {{allow: []}}\n")
     bad = scene.commit(BAD, "Simplify")
-    case = open_case(
-        scene.ctx, scene.home, ref="refs/heads/main", head_sha=bad, principal="cli:ada", rung="rollback"
-    )
+    case = open_case(scene.ctx, scene.home, ref="refs/heads/main", head_sha=bad, principal="cli:ada", rung="rollback")
     climb(scene.ctx, case.id)
     scene.run_validations(here=True)
     assert scene.wait(case.id).state is CaseState.CLOSED

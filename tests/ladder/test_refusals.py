@@ -111,7 +111,7 @@ def test_a_commit_older_than_three_days_is_not_rolled_back(staged: Staged) -> No
 def test_report_only_plans_and_writes_nothing(staged: Staged, how: str) -> None:
     scene = staged(lawbook=f"{ACTING}rollback: {{upTo: report}}\n" if how == "lawbook" else ACTING)
     bad = broken(scene)
-    case = scene.climbed(**({"reportOnly": True} if how == "asked" else {}))
+    case = scene.climbed(reportOnly=True) if how == "asked" else scene.climbed()
     held(scene, case, "report_only")
     assert any(line.startswith(f"REPORT {bad[:12]}") for line in scene.story(case.id))
 

@@ -1,4 +1,4 @@
-"""What becomes of a fix: kept, closed with its numbers, reverted once it was merged, or left alone where nobody knows."""
+"""What becomes of a fix: kept, closed with its numbers, reverted once it was merged, or left alone."""
 
 from __future__ import annotations
 

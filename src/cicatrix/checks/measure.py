@@ -91,6 +91,7 @@ def _measured(check: Check, folder: Path, environ: Mapping[str, str], run: Run) 
     ran = run(check.command, place, environ=environ, timeout=check.timeout)
     content = ran.stdout if report is None else _content(report, folder)
     result = _judged(check, ran, content)
+    result = replace(result, findings=tuple(_by_place(finding, folder) for finding in result.findings))
     digest = ran.output_hash
     if report is not None and content is not None:
         digest = hashlib.sha256(bytes.fromhex(digest or "") + hashlib.sha256(content).digest()).hexdigest()
@@ -103,6 +104,14 @@ def _measured(check: Check, folder: Path, environ: Mapping[str, str], run: Run) 
         tool_version=result.tool_version or ("" if ran.missing else version_of(check.command, place, environ, run)),
         output_hash=digest,
     )
+
+
+def _by_place(finding: Finding, folder: Path) -> Finding:
+    """The finding by its place in the repository: where its copy lay for this measurement is nobody's business."""
+    for root in (folder, folder.resolve()):
+        if finding.path.startswith(f"{root}/"):
+            return replace(finding, path=finding.path.removeprefix(f"{root}/"))
+    return finding
 
 
 def _judged(check: Check, ran: Ran, content: bytes | None) -> CheckResult:

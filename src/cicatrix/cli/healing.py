@@ -201,7 +201,7 @@ def _show(tried: Tried) -> None:
     screen, healing = state.screen, tried.healing
     screen.line(f"{healing.base_sha[:12]}: {_health(healing.before)}, and {_health(healing.after)} after the fixes")
     for fix in healing.applied:
-        screen.folded(f"✓ {fix.id}: {fix.files} files, {fix.lines} lines", hang=2)
+        screen.folded(f"✓ {fix.id}: {_counted(fix.files, 'file')}, {_counted(fix.lines, 'line')}", hang=2)
     for declined in healing.declined:
         screen.folded(f"○ {screen.safe(declined.id)}: {declined.reason}, {screen.safe(declined.why)}", hang=2)
     for change in healing.changes:
@@ -220,3 +220,7 @@ def _health(found: Measurement | None) -> str:
     if found is None:
         return "nothing was measured"
     return f"health {'unknown' if found.health is None else found.health}"
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

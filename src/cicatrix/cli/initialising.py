@@ -73,7 +73,7 @@ def lawbook(found: Detected) -> str:
     lines = [
         "# Rules of this repository for Cicatrix; `cicatrix lawbook check` names every mistake.",
         "# Without any line below the built-in rules hold: failures are judged and nothing is written.",
-        "# mode: act",
+        "# A file here can only tighten: `mode: act`, fixes and rollbacks are for the deployment's lawbook to allow.",
         "",
         "# What `cicatrix gate` found to check. It runs these without any line here; take them over to change them.",
     ]

@@ -15,6 +15,7 @@ from cicatrix.git.errors import (
 )
 from cicatrix.git.local import LocalFacts, LocalTree, local_facts, local_worktree
 from cicatrix.git.mirror import Mirror
+from cicatrix.git.names import is_branch
 from cicatrix.git.remote import Remote
 from cicatrix.git.reverting import Reverted
 
@@ -35,6 +36,7 @@ __all__ = [
     "RevertRefused",
     "Reverted",
     "ShallowClone",
+    "is_branch",
     "local_facts",
     "local_worktree",
 ]

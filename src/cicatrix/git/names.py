@@ -24,6 +24,15 @@ def branch(text: str) -> str:
     return text
 
 
+def is_branch(text: str) -> bool:
+    """Whether `branch` takes it. GitHub allows names that we do not, such as `wip/-x`."""
+    try:
+        branch(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _bytes(text: str) -> bytes:
     try:
         return text.encode()

@@ -9,6 +9,7 @@ from datetime import timedelta
 from cicatrix.core.actions import ActionType
 from cicatrix.core.cases import AWAITS, ENDED, Case, CaseState
 from cicatrix.core.facts import Repository
+from cicatrix.core.heal_reasons import HealReason
 from cicatrix.core.health.model import Band, Measurement
 from cicatrix.core.lawbook import Resolved
 from cicatrix.core.policy import Policy
@@ -20,7 +21,7 @@ from cicatrix.flows.ladder.remedy import conclude, remedy, validate_fix
 from cicatrix.flows.ladder.rollback import roll_back
 from cicatrix.flows.ladder.rolled_back import validate_revert
 from cicatrix.flows.ladder.rung import Rung, climb_of
-from cicatrix.git import GitError
+from cicatrix.git import GitError, is_branch
 from cicatrix.github import GitHubError
 from cicatrix.ledger import LedgerError, Tx
 
@@ -57,6 +58,9 @@ def step(ctx: Context, case: Case) -> Case:
         rung = climb_of(ctx, case)
     except LookupError as other:
         return _lost(ctx, case, str(other))
+    if rung.branch and not is_branch(rung.branch):
+        why = f"git is not given the branch name {rung.branch[:100]!r}"
+        return hand_over(rung, HealReason.DETACHED_REF, why).case
     if case.state is CaseState.DECIDING:
         rung = choose(rung)
     try:
@@ -163,7 +167,7 @@ def open_case(
     automatic: bool = False,
     **data: object,
 ) -> Case:
-    """A case of a branch's commit, in `deciding`: new, or the one that is there, opened again when it has ended.
+    """A case of a branch's commit, in `deciding`: new, or the one that is there; a person's request opens it again.
 
     `rung` is `remedy` or `rollback` where somebody asked for one; without it the lawbook decides.
     """
@@ -199,6 +203,8 @@ def open_case(
         if case.id == fresh.id:
             _opened(tx, case)
             return case
+        if automatic and case.state in ENDED:
+            return case  # a person may open it again, the machine by itself does not
         if case.state in ENDED or case.state is CaseState.DECIDING:
             kept = {k: v for k, v in case.data.items() if k not in {"fix", "rollback", "validation", "verdict"}}
             return move(tx, take_over(tx, case, now), CaseState.DECIDING, now, wake_at=now, data={**kept, **told})

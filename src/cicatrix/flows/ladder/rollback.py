@@ -252,15 +252,28 @@ def landing_problem(rung: Rung, policy: Policy) -> str | None:
 def rollbacks_today(view: View, rung: Rung, target: str) -> tuple[int, int, int]:
     """Rollbacks of the repository in 24 h: proposed or pushed, brought into a branch, and automatic ones of the target.
 
-    A refused one counts for nothing; one whose fate is unknown counts.
+    A refused one counts for nothing; one whose fate is unknown counts. What this case does to the target does not
+    count against itself, unless an earlier request had brought it to its end.
     """
-    kinds = (Kind.PUSH.value,)
+    kinds = (Kind.PUSH.value, Kind.PULL_REQUEST.value)
     found = view.operations_since(rung.home.host, rung.home.id, view.now - DAY, kinds)
-    mine = [op for op in found if _is_rollback(op) and op.case_id != rung.case.id]
-    cases = {op.case_id for op in mine}
-    direct = {op.case_id for op in mine if op.verb is Verb.PUSH_DIRECT}
-    same = {op.case_id for op in mine if op.params.get("targetSha") == target and op.params.get("automatic")}
-    return len(cases), len(direct), len(same)
+    mine = [op for op in found if _is_rollback(op)]
+    own, request = (rung.case.id, target), str(rung.case.data.get("requestId", rung.case.id))
+    done = any(_which(op) == own and op.request_id != request and _is_end(op) for op in mine)
+    made = {_which(op) for op in mine} - {own}
+    direct = {_which(op) for op in mine if op.verb is Verb.PUSH_DIRECT} - {own}
+    same = {_which(op) for op in mine if op.params.get("targetSha") == target and op.params.get("automatic")}
+    return len(made), len(direct), len(same if done else same - {own})
+
+
+def _which(operation: Operation) -> tuple[str | None, str]:
+    """One rollback: a case may undo one commit after another."""
+    return operation.case_id, str(operation.params.get("targetSha", ""))
+
+
+def _is_end(operation: Operation) -> bool:
+    ends = {Verb.CREATE_PULL, Verb.PUSH_DIRECT}
+    return operation.verb in ends and operation.state is OperationState.CONFIRMED
 
 
 def _is_rollback(operation: Operation) -> bool:

@@ -41,8 +41,10 @@ format: $(VENV)/.dev ## rewrite in the house's format
 bench: $(VENV)/.dev ## speed and cost, as ratios measured side by side
 	@$(BIN)/python -m tools.bench
 
-soak: $(VENV)/.dev ## 20,000 simulation seeds
+soak: $(VENV)/.dev ## 20,000 simulation seeds, 4,000 histories with known culprits, 1,000 races of pushes
 	@$(BIN)/python -m tests.simulation --seeds 20000 --workers $(WORKERS)
+	@$(BIN)/python -m tests.core.culprit_histories --histories 2000
+	@$(BIN)/python -m tests.git.races --n 1000
 
 assurance: $(VENV)/.dev ## requirement -> test, and what has none
 	@$(BIN)/python -m tools.assurance

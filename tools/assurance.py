@@ -13,7 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ROW = re.compile(r"^\| (?P<id>[A-Z]+-\d+) \| (?P<text>.*?) \| (?P<part>\d+) \| (?P<later>.*?) ?\|$")
+ROW = re.compile(r"^\| (?P<id>[A-Z]+-?\d+) \| (?P<text>.*?) \| (?P<part>\d+) \| (?P<later>.*?) ?\|$")
 
 
 def requirements(text: str) -> dict[str, str]:

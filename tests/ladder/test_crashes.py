@@ -1,7 +1,7 @@
 """A process that dies at any boundary of a climb, and the next one that goes on: nothing twice, and every case ends.
 
 The boundaries are those of the house (`tests/crash`): before and after every commit of the ledger, every write to
-GitHub and every push. The dying process is this one, by an exception that nothing catches; what it had in its memory is gone.
+GitHub and every push. The dying process is this one, by an exception that nothing catches; its memory is gone.
 """
 
 from __future__ import annotations

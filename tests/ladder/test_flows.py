@@ -167,6 +167,28 @@ def test_flow_emergency_rollback_with_the_right_to_push(staged: Staged) -> None:
     assert gate(scene)[0] == 0
 
 
+@pytest.mark.shows("RB-0", "RB-5", "RB-6", "RB-9")
+@pytest.mark.parametrize("most", [0, 1])
+def test_a_validated_draft_lands_only_where_that_was_granted(staged: Staged, most: int) -> None:
+    lawbook = f"{ACTING}rollback: {{upTo: merge, directPush: [main], mergePerDay: {most}}}\n"
+    scene = staged(lawbook=lawbook)
+    scene.commit(BAD, "Simplify")
+    tip = scene.commit(FINE, "Tell more")
+    case = scene.climbed(automatic=True)
+    assert case.state is CaseState.ROLLED_BACK, case.note
+    assert status_of(scene, case) is RollbackStatus.PROPOSED
+    assert scene.tip() == tip
+    scene.run_validations(here=True)
+    ended = scene.wait(case.id)
+    if most:
+        assert ended.state is CaseState.CLOSED, ended.note
+        assert scene.tip() == scene.repo.pulls[1].head_sha
+        assert status_of(scene, ended) is RollbackStatus.EXECUTED
+    else:
+        assert ended.note.startswith("rollback_limit: "), ended.note
+        assert scene.tip() == tip
+
+
 # --- three languages, by their own tools ---
 
 

@@ -21,11 +21,13 @@ from cicatrix.flows.ladder.climb import climb, open_case, step
 from cicatrix.flows.ladder.effects import ensure
 from cicatrix.flows.ladder.rollback import may_push_direct
 from cicatrix.flows.ladder.rung import EffectState, Rung, Wish, climb_of
+from cicatrix.flows.tick import branch_of
 from cicatrix.git import PushUnanswered
 from cicatrix.github import GitHub, NotSent
 from cicatrix.lawbook import load
 from cicatrix.ledger import StaleEpoch
 from cicatrix.settings import load as load_settings
+from tests.core import facts as run_facts
 from tests.ladder.conftest import Staged
 from tests.ladder.scene import ACTING, ACTIONS, BAD, CHEAP, FINE, TOKEN, Scene
 
@@ -251,3 +253,16 @@ def test_an_inconclusive_validation_is_a_persons(staged: Staged) -> None:
     ended = scene.wait(case.id)
     assert ended.state is CaseState.HANDED_OVER
     assert "inconclusive" in ended.note, ended.note
+
+
+# --- one ladder ---
+
+
+@pytest.mark.shows("T19")
+@pytest.mark.parametrize("head", ["600002", None])
+def test_a_fork_has_no_branch_that_a_rung_could_work_on(head: str | None) -> None:
+    def told(**fields: Any) -> object:
+        return branch_of(run_facts.facts([run_facts.job("unit")], pull_request=run_facts.pull(**fields)))
+
+    assert told() == {"branch": "change", "headRef": "change"}
+    assert told(head_repository_id=head) is None

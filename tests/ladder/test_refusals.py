@@ -259,6 +259,7 @@ def test_a_push_between_our_read_and_ours_is_planned_again_and_loses_nothing(sta
 def test_a_branch_that_keeps_moving_is_left_to_a_person(staged: Staged) -> None:
     scene = staged(lawbook=DIRECT)
     broken(scene)
+    asked_for = scene.tip()
     raced: list[str] = []
 
     def boundary(name: str) -> None:
@@ -274,6 +275,12 @@ def test_a_branch_that_keeps_moving_is_left_to_a_person(staged: Staged) -> None:
     assert len(raced) == 3
     assert scene.tip() == raced[-1]
     assert "push" not in scene.written
+    scene.boundary = lambda _: None
+    scene.deploy()
+    again = scene.climbed(asked_for)
+    assert again.id == case.id
+    assert again.state is CaseState.ROLLED_BACK, again.note
+    assert scene.git.contains(scene.tip() or "", raced[-1])
 
 
 @pytest.mark.shows("RB-0")

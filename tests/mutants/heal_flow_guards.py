@@ -33,7 +33,7 @@ WRITES = (
         "                may_write=may_write,\n",
     ),
     guard(
-        "the switches are not asked before an intent",
+        "what the places say is not asked before an intent",
         f"{_REFUSALS}test_the_kill_switch_between_the_plan_and_the_write_holds_it[push]",
         _EFFECTS,
         "    for reason, why in policy.stops:\n",
@@ -83,7 +83,7 @@ WRITES = (
     ),
     guard(
         "a write without an answer is sent again",
-        f"{_DISPATCH}test_a_lost_answer_is_looked_for_by_the_runs_name_and_never_sent_twice",
+        f"{_DISPATCH}test_a_lost_answer_is_looked_for_by_the_runs_name_and_never_sent_twice[502 before it]",
         _EFFECTS,
         "        settle(ctx, operation, sender=True)\n    else:\n",
         "        defer(ctx, operation, ctx.now(), str(doubt))\n    else:\n",
@@ -117,15 +117,15 @@ ROLLBACKS = (
         "rollbacks of a day are not counted",
         f"{_REFUSALS}test_so_many_rollbacks_a_day_and_no_more",
         "flows/ladder/rollback.py",
-        "    return len(cases), len(direct), len(same)\n",
-        "    return 0, len(direct), len(same)\n",
+        "    return len(made), ",
+        "    return 0, ",
     ),
     guard(
         "automatic rollbacks of a commit are not counted",
         f"{_REFUSALS}test_the_second_automatic_rollback_of_a_commit_in_a_day_is_a_persons",
         "flows/ladder/rollback.py",
-        "    return len(cases), len(direct), len(same)\n",
-        "    return len(cases), len(direct), 0\n",
+        "len(same if done else same - {own})",
+        "0",
     ),
     guard(
         "limits that were used up since the plan are not counted at the intent",
@@ -206,7 +206,7 @@ ROLLBACKS = (
 REPORTS = (
     guard(
         "a report that is not proven is believed",
-        f"{_REPORTS}test_a_forged_report_is_refused_and_leads_nowhere",
+        f"{_REPORTS}test_a_forged_report_is_refused_and_leads_nowhere[unsigned]",
         "flows/ladder/redispatch.py",
         "    if problems:\n",
         "    if False:\n",
@@ -220,7 +220,7 @@ REPORTS = (
     ),
     guard(
         "numbers of another commit are believed",
-        f"{_REPORTS}test_a_forged_report_is_refused_and_leads_nowhere",
+        f"{_REPORTS}test_a_forged_report_is_refused_and_leads_nowhere[measured_elsewhere]",
         "flows/ladder/redispatch.py",
         '    if found.sha != asked["sha"] or (before is not None and before.sha != asked["base"]):',
         "    if False:",
@@ -340,4 +340,92 @@ HEALING = (
     ),
 )
 
-FLOW_GUARDS = (*WRITES, *ROLLBACKS, *REPORTS, *VALIDATIONS, *GATES, *HEALING)
+_ATTACKS = "ladder/test_adversary.py::"
+
+ATTACKS = (
+    guard(
+        "a draft that a person closed lands",
+        f"{_ATTACKS}test_a_draft_that_a_person_closed_never_lands",
+        "flows/ladder/rolled_back.py",
+        '    if pull.state != "open":',
+        "    if False:",
+    ),
+    guard(
+        "a draft for another branch lands",
+        f"{_ATTACKS}test_a_draft_that_was_turned_to_another_branch_never_lands",
+        "flows/ladder/rolled_back.py",
+        "    if pull.base_ref != rung.branch:",
+        "    if False:",
+    ),
+    guard(
+        "a draft that holds more than was validated lands",
+        f"{_ATTACKS}test_a_draft_whose_branch_holds_more_than_was_validated_never_lands",
+        "flows/ladder/rolled_back.py",
+        "return None if pull.head_sha == sha else",
+        "return None if True else",
+    ),
+    guard(
+        "a stranger's pull request counts as ours",
+        f"{_ATTACKS}test_a_strangers_pull_request_from_our_branch_is_not_taken_for_ours[before]",
+        "flows/ladder/finding.py",
+        " and pull.author == us",
+    ),
+    guard(
+        "who asked for a validation gets more",
+        f"{_ATTACKS}test_a_request_for_a_validation_never_becomes_a_fix_or_a_rollback",
+        "flows/ladder/climb.py",
+        "    if wanted in ASKED:",
+        '    if wanted == "rollback":',
+    ),
+    guard(
+        "a report says when it was measured",
+        f"{_ATTACKS}test_a_report_cannot_say_that_it_was_measured_at_another_time",
+        "flows/ladder/redispatch.py",
+        "taken_at=max(asked, min(found.taken_at, rung.ctx.now()))",
+        "taken_at=found.taken_at",
+    ),
+    guard(
+        "a machine opens again what a person ended",
+        f"{_ATTACKS}test_a_branch_that_a_person_released_is_not_blocked_again_by_the_same_finding",
+        "flows/ladder/climb.py",
+        "        if automatic and case.state in ENDED:",
+        "        if False:",
+    ),
+    guard(
+        "a run that can never be read is waited for without end",
+        f"{_ATTACKS}test_a_run_that_somebody_deleted_ends_the_wait_at_the_deadline",
+        "flows/ladder/redispatch.py",
+        "        if now < deadline + rung.ctx.deployment.reconcile_window:",
+        "        if True:",
+    ),
+    guard(
+        "a fork's run goes on to a fix",
+        f"{_GUARDS}test_a_fork_has_no_branch_that_a_rung_could_work_on",
+        "flows/tick.py",
+        "own = pull.head_repository_id == facts.repository.id",
+        "own = True",
+    ),
+    guard(
+        "git is started although a branch's name is an argument",
+        f"{_ATTACKS}test_a_branch_name_that_is_no_argument_ends_its_case_and_no_other[-x]",
+        "flows/ladder/climb.py",
+        "    if rung.branch and not is_branch(rung.branch):",
+        "    if False:",
+    ),
+    guard(
+        "code of the repository runs where nobody said so",
+        "ladder/test_remedies.py::test_where_no_code_may_run_a_fix_is_left_to_whoever_may",
+        "flows/ladder/remedy.py",
+        "    if not may_run(rung):",
+        "    if False:",
+    ),
+    guard(
+        "a dispatch does not take its ref",
+        f"{_DISPATCH}test_two_cases_do_not_work_on_one_ref_at_once",
+        "flows/ladder/redispatch.py",
+        "        leased = ref and not",
+        "        leased = () and not",
+    ),
+)
+
+FLOW_GUARDS = (*WRITES, *ROLLBACKS, *REPORTS, *VALIDATIONS, *GATES, *HEALING, *ATTACKS)

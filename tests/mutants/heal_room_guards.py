@@ -213,6 +213,12 @@ HARDENED = (
         '        _write(place / "config", CONFIG)\n',
     ),
     guard(
+        "attributes of strangers stay in the mirror",
+        "git/test_safety.py::test_configuration_that_somebody_put_into_the_mirror_does_not_stay",
+        "git/mirror.py",
+        '        _write(place / "info" / "attributes", ATTRIBUTES)\n',
+    ),
+    guard(
         "an unsafe git is used",
         "git/test_safety.py::test_an_old_or_lying_git_makes_no_mirror",
         "git/mirror.py",

@@ -160,8 +160,8 @@ class Settings(BaseSettings):
     run_checks: bool = _setting(
         "CICATRIX_RUN_CHECKS",
         default=False,
-        about="Whether `tick`, `up` and `gate` may run the repository's own code here for a case (checks, fixes, "
-        "reproduction of a cause). The commands `heal` and `validate` always run it: whoever types them asks for it.",
+        about="Whether `tick` and `up` may run the repository's own code here (checks, fixes, reproduction of a "
+        "cause). The commands `gate`, `heal` and `validate` always run it: whoever types them asks for it.",
     )
     write_interval: float = _setting(
         "CICATRIX_WRITE_INTERVAL", default=1.0, about="Seconds between two writes to GitHub; 0 for load tests."

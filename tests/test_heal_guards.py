@@ -18,7 +18,7 @@ from tests.mutants.service_guards import Guard
 
 @pytest.fixture(scope="module")
 def judges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judges]:
-    with judging(tmp_path_factory.mktemp("rules")) as process:
+    with judging(tmp_path_factory.mktemp("judges")) as process:
         yield process
 
 
@@ -35,9 +35,9 @@ def test_every_named_test_is_green_while_the_guards_stand(judges: Judges, tmp_pa
     judges.all_green(GUARDS, tmp_path)
 
 
-def shipped_copy(folder: Path) -> Path:
+def shipped_copy(judges: Judges, folder: Path) -> Path:
     """What is shipped, with the product and the tests that look at it, in a folder of its own."""
-    broken_copy(Mutant("nothing", 0, ()), folder)
+    broken_copy(Mutant("nothing", 0, ()), folder, source=judges.compiled)
     shutil.copytree(ROOT / ".github", folder / ".github")
     shutil.copyfile(ROOT / "action.yml", folder / "action.yml")
     without = shutil.ignore_patterns("node", "__pycache__")
@@ -61,7 +61,7 @@ def _function(node: str) -> str:
 def test_a_guard_that_is_removed_from_a_workflow_turns_its_test_red(
     guard: Shipped, judges: Judges, tmp_path: Path
 ) -> None:
-    copy = shipped_copy(tmp_path)
+    copy = shipped_copy(judges, tmp_path)
     file = copy / guard.file
     text = file.read_text(encoding="utf-8")
     assert text.count(guard.old) == 1, (
@@ -72,7 +72,7 @@ def test_a_guard_that_is_removed_from_a_workflow_turns_its_test_red(
 
 
 def test_the_tests_of_the_workflows_are_green_on_a_copy(judges: Judges, tmp_path: Path) -> None:
-    assert outcomes(judges, shipped_copy(tmp_path), {guard.test for guard in SHIPPED}) == set()
+    assert outcomes(judges, shipped_copy(judges, tmp_path), {guard.test for guard in SHIPPED}) == set()
 
 
 def test_guards_have_names_of_their_own() -> None:

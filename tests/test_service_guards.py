@@ -17,7 +17,7 @@ from tests.mutants.service_guards import GUARDS, Guard
 
 @pytest.fixture(scope="module")
 def judges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judges]:
-    with judging(tmp_path_factory.mktemp("rules")) as process:
+    with judging(tmp_path_factory.mktemp("judges")) as process:
         yield process
 
 

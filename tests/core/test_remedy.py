@@ -76,12 +76,12 @@ def test_no_fix_forces_runs_install_scripts_or_touches_what_decides_about_checks
 
 
 @pytest.mark.shows("RM-1")
-def test_formatters_come_first_then_lint_fixes_lockfiles_and_bumps() -> None:
+def test_lint_fixes_come_first_then_formatters_lockfiles_and_bumps() -> None:
     chosen = choose(measured(RED), list(CATALOGUE), (*PYTHON, "uv.lock", "package-lock.json", "eslint.config.js"))
     assert [remedy.id for remedy in chosen.run] == [
-        "python.ruff-format",
         "node.eslint-fix",
         "python.ruff-fix",
+        "python.ruff-format",
         "node.lock-refresh",
         "python.lock-refresh",
         "node.audit-fix",

@@ -15,10 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 SEEDS = 200
 
 
-def broken_copy(mutant: Mutant, folder: Path) -> Path:
+def broken_copy(mutant: Mutant, folder: Path, *, source: Path = ROOT / "src") -> Path:
     """A folder with the package `cicatrix`, its guard removed. Raises when the guard is not where the mutant says."""
     package = folder / "cicatrix"
-    shutil.copytree(ROOT / "src" / "cicatrix", package)
+    shutil.copytree(source / "cicatrix", package)
     for change in mutant.changes:
         path = package / change.file
         text = path.read_text(encoding="utf-8")

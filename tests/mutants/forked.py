@@ -5,6 +5,7 @@ One line of JSON in (`copy`, `tests`, `report`, `rules`, `firstOnly`), one out: 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -96,6 +97,7 @@ def ended(child: int) -> int:
 def main() -> None:
     for name in HEAVY:
         importlib.import_module(name)
+    gc.freeze()  # what is there stays for every fork; none of them looks through it again
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

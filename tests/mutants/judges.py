@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import subprocess
@@ -31,6 +32,8 @@ class Judges:
     process: subprocess.Popen[str]
     rules: Path
     """A folder for the compiled rule set."""
+    compiled: Path
+    """A folder with the package, compiled: its copies only compile what was changed in them."""
 
     def run(self, copy: Path, tests: tuple[str, ...], *, first_only: bool) -> Seen:
         assert self.process.stdin is not None
@@ -44,7 +47,7 @@ class Judges:
 
     def turns_red(self, guard: Guard, folder: Path) -> None:
         """Asserts that the guard's test goes red without the guard, by what it asserts and not by broken code."""
-        copy = broken_copy(Mutant(guard.name, 0, guard.changes), folder)
+        copy = broken_copy(Mutant(guard.name, 0, guard.changes), folder, source=self.compiled)
         seen = self.run(copy, (guard.test,), first_only=True)
         red = [why for why in seen.outcomes.values() if why != "passed"]
         assert red, f"{guard.test} is green without its guard ({guard.name}):\n{seen.printed}"
@@ -53,7 +56,7 @@ class Judges:
 
     def all_green(self, guards: Sequence[Guard], folder: Path) -> None:
         """Asserts that every test that a guard names is green while the guards stand."""
-        copy = broken_copy(Mutant("nothing", 0, ()), folder)
+        copy = broken_copy(Mutant("nothing", 0, ()), folder, source=self.compiled)
         tests = tuple(dict.fromkeys(guard.test for guard in guards))
         seen = self.run(copy, tests, first_only=False)
         red = {name: why for name, why in seen.outcomes.items() if why != "passed"}
@@ -67,8 +70,11 @@ def _printed(copy: Path) -> str:
 
 
 @contextmanager
-def judging(rules: Path) -> Iterator[Judges]:
-    """The process, ended afterwards."""
+def judging(place: Path) -> Iterator[Judges]:
+    """The process, ended afterwards. `place` is an empty folder for what it keeps from run to run."""
+    rules, compiled = place / "rules", place / "compiled"
+    rules.mkdir()
+    compileall.compile_dir(broken_copy(Mutant("nothing", 0, ()), compiled), quiet=2)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.mutants.forked"],
@@ -78,7 +84,7 @@ def judging(rules: Path) -> Iterator[Judges]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    yield Judges(process, rules)
+    yield Judges(process, rules, compiled)
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.close()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from cicatrix.flows.tick import Ticked
 from cicatrix.flows.tick import tick as tick_all
 from cicatrix.wiring import hosts
 
@@ -23,10 +25,31 @@ def tick(*, lawbook: Path | None, as_json: bool, output: Format | None) -> None:
             require_lawbook(ctx)
             done += tick_all(ctx)
     if shape is Format.JSON:
-        screen.json([{"runId": t.run, "before": str(t.before), "after": str(t.after), "note": t.note} for t in done])
+        screen.json([_tree(ticked) for ticked in done])
         return
     for ticked in done:
         arrow = f"{ticked.before} → {ticked.after}" if ticked.before != ticked.after else f"still {ticked.before}"
-        screen.line(f"run {ticked.run}: {arrow}" + (f" · {screen.safe(ticked.note)}" if ticked.note else ""))
+        about = screen.safe(_about(ticked))
+        screen.line(f"{about}: {arrow}" + (f" · {screen.safe(ticked.note)}" if ticked.note else ""))
     if not done:
         screen.line("○ nothing is due")
+
+
+def _tree(ticked: Ticked) -> dict[str, Any]:
+    return {
+        "runId": ticked.run,
+        "caseId": ticked.case_id,
+        "ref": ticked.ref,
+        "headSha": ticked.sha,
+        "before": str(ticked.before),
+        "after": str(ticked.after),
+        "note": ticked.note,
+    }
+
+
+def _about(ticked: Ticked) -> str:
+    """The run; where there is none, the branch and the commit that it was opened for."""
+    if ticked.run:
+        return f"run {ticked.run}"
+    branch = ticked.ref.removeprefix("refs/heads/")
+    return f"{branch} at {ticked.sha[:12]}" if branch else f"commit {ticked.sha[:12]}"

@@ -143,13 +143,29 @@ def _rollback(case: Case, operations: Sequence[Operation], after: Measurement, t
     drafted = next((one for one in mine if one.verb is Verb.CREATE_PULL and _done(one)), None)
     shown = landed or drafted or (mine[-1] if mine else None)
     known = _part(case, "rollback")
-    reasons = [str(one.get("why", "")) for one in known.get("why", ()) if isinstance(one, Mapping)]
     return RollbackTold(
         status=status(after, health_below=threshold, proposed=drafted is not None, executed=landed is not None),
-        trigger=str(_part(case, "verdict").get("rollbackReason", "")) or "; ".join(reasons),
+        trigger=_trigger(case, known, operations) or str(_part(case, "verdict").get("rollbackReason", "")),
         target=str(known.get("target", "")),
         write=_write(shown) if shown else None,
     )
+
+
+def _trigger(case: Case, known: Mapping[str, Any], operations: Sequence[Operation]) -> str:
+    """Why that commit is reverted: what proves it, or who named it. Not why the revert was no direct push."""
+    cause = known.get("cause")
+    if known.get("remediation"):
+        return f"the merged fix {str(known.get('explicit', ''))[:12]} made things worse"
+    if not isinstance(cause, Mapping):
+        return ""
+    if cause.get("culprit"):
+        return (
+            f"{str(cause['culprit'])[:12]} broke {case.ref.removeprefix('refs/heads/') or 'its branch'}: "
+            f"{str(cause.get('lastGood', ''))[:12]} below it is green, and {cause.get('reds', 0)} independent signals "
+            "are red since"
+        )
+    by = next((one.principal for one in operations if _is_rollback(one)), "") or str(case.data.get("principal", ""))
+    return f"{by or 'a person'} named {str(cause.get('explicit', ''))[:12]}" if cause.get("explicit") else ""
 
 
 def _done(operation: Operation) -> bool:
@@ -198,8 +214,7 @@ def _redispatch(case: Case, operations: Sequence[Operation]) -> Redispatch | Non
 
 
 def _attempt(operation: Operation, reasons: Mapping[str, str]) -> Attempt:
-    """One dispatch. Its target ends in the credential's name."""
-    told, name = _answer(operation), operation.target.rpartition(":")[2]
+    told, name = _answer(operation), str(operation.params.get("credential", ""))
     given = told.get("status")
     status_of = {OperationState.CONFIRMED: 200 if operation.verb is Verb.WORKFLOW_DISPATCH else 204}
     return Attempt(

@@ -51,6 +51,13 @@ class Ticked:
     """What one tick did, in one line."""
 
     run: str
+    """Empty for the case of a branch, which has no run."""
+    case_id: str = ""
+    """Empty for an operation that belongs to no case."""
+    ref: str = ""
+    """The full ref of a branch's case; empty for a run's."""
+    sha: str
+    """The commit that the case or the operation is about."""
     before: str
     after: str
     note: str = ""
@@ -73,10 +80,24 @@ def _guarded(ctx: Context, operation: Operation) -> Ticked | None:
     except LedgerUnavailable:
         raise
     except (GitHubError, LedgerError) as trouble:
-        return Ticked(run=operation.run_id, before=operation.state, after=operation.state, note=str(trouble))
+        return _of_operation(ctx, operation, operation.state, str(trouble))
     if state is operation.state:
         return None
-    return Ticked(run=operation.run_id, before=operation.state, after=state, note=f"operation {operation.id}")
+    return _of_operation(ctx, operation, state, f"operation {operation.id}")
+
+
+def _of_operation(ctx: Context, operation: Operation, after: OperationState, note: str) -> Ticked:
+    with ctx.ledger.read() as view:
+        case = view.case(operation.case_id) if operation.case_id else None
+    return Ticked(
+        run=operation.run_id,
+        case_id=operation.case_id or "",
+        ref=case.ref if case else "",
+        sha=operation.head_sha,
+        before=operation.state,
+        after=after,
+        note=note,
+    )
 
 
 def _guarded_case(ctx: Context, due: Case) -> Ticked | None:
@@ -90,12 +111,18 @@ def _guarded_case(ctx: Context, due: Case) -> Ticked | None:
         return None  # somebody else took the case over: what we know is old
     except GitHubError as trouble:
         _try_later(ctx, case, str(trouble))
-        return Ticked(run=due.run_id, before=due.state, after=due.state, note=str(trouble))
+        return _of_case(due, due.state, str(trouble))
     except LedgerUnavailable:
         raise
     except LedgerError as trouble:
-        return Ticked(run=due.run_id, before=due.state, after=due.state, note=str(trouble))
-    return Ticked(run=due.run_id, before=due.state, after=after.state, note=after.note)
+        return _of_case(due, due.state, str(trouble))
+    return _of_case(due, after.state, after.note)
+
+
+def _of_case(due: Case, after: CaseState, note: str) -> Ticked:
+    return Ticked(
+        run=due.run_id, case_id=due.id, ref=due.ref, sha=due.head_sha, before=due.state, after=after, note=note
+    )
 
 
 def _try_later(ctx: Context, claimed: Case, trouble: str) -> None:

@@ -119,7 +119,7 @@ def label(api: str, full_name: str, name: str) -> Tree:
         "node_id": node("LA", numeric_id(name)),
         "url": f"{api}/repos/{full_name}/labels/{quote(name, safe='')}",
         "name": name,
-        "description": None,
+        "description": "",
         "color": "ededed",
         "default": False,
     }

@@ -20,10 +20,10 @@ class Risk(StrEnum):
 
 
 class Stage(IntEnum):
-    """The order in which fixes run: what rewrites least comes first."""
+    """The order in which fixes run. The formatter comes after the linter, whose fixes may leave blank lines behind."""
 
-    FORMAT = 1
-    LINT = 2
+    LINT = 1
+    FORMAT = 2
     LOCK = 3
     BUMP = 4
     OWN = 5

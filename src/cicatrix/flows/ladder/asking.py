@@ -11,8 +11,9 @@ from cicatrix.core.operations import Kind
 from cicatrix.core.rollback.plan import RevertFacts, RollbackPlan, plan_rollback
 from cicatrix.flows.cases import move, take_over
 from cicatrix.flows.context import Context
-from cicatrix.flows.ladder.climb import climb, open_case
+from cicatrix.flows.ladder.climb import climb, here, open_case
 from cicatrix.flows.ladder.measuring import measured
+from cicatrix.flows.ladder.opting_out import opted_out
 from cicatrix.flows.ladder.rollback import facts_of, inputs_of, may_push_direct
 from cicatrix.flows.ladder.rung import climb_of
 
@@ -27,10 +28,10 @@ def preview_rollback(
     tip = mirror.tip(branch)
     facts = facts_of(rung, mirror, sha, tip or sha)
     facts = facts if tip is not None else replace(facts, tip=None, expected_tip=None)
-    direct = may_push_direct(rung)
+    direct, off = may_push_direct(rung), opted_out(rung, sha)
     with ctx.ledger.read() as view:
         newest = next(iter(measured(view, rung, tip)), None) if tip else None
-        inputs = inputs_of(view, rung, facts, newest, explicit=sha, culprit=None, direct=direct)
+        inputs = inputs_of(view, rung, facts, newest, explicit=sha, culprit=None, direct=direct, off=off)
     return plan_rollback(inputs), facts
 
 
@@ -76,8 +77,8 @@ def propose_fix(ctx: Context, home: Repository, *, branch: str, sha: str, princi
     The checks and fixes run here: whoever asks for it has the repository's code on this machine anyway.
     """
     ref = f"refs/heads/{branch}"
-    case = open_case(ctx, home, ref=ref, head_sha=sha, principal=principal, rung="remedy", runHere=True)
-    return climb(ctx, case.id, until=CaseState.DISPATCHED)
+    case = open_case(ctx, home, ref=ref, head_sha=sha, principal=principal, rung="remedy")
+    return climb(here(ctx), case.id, until=CaseState.DISPATCHED)
 
 
 def validate_commit(ctx: Context, home: Repository, sha: str, *, branch: str, principal: str) -> Case:

@@ -153,6 +153,14 @@ def _stops(policy: Policy) -> list[tuple[Reason, str]]:
     ]
 
 
+def here(ctx: Context) -> Context:
+    """The same context, in which the repository's code may run: for a command whose caller asks for that.
+
+    It holds for this call alone. A tick that goes on with the case runs nothing unless its own settings say so.
+    """
+    return replace(ctx, deployment=replace(ctx.deployment, run_checks=True))
+
+
 # --- cases that are opened here ---
 
 
@@ -237,17 +245,10 @@ def open_for_measurement(
     if found.band is not Band.CRITICAL or found.ready is not False:
         return None
     case = open_case(
-        ctx,
-        home,
-        ref=ref,
-        head_sha=found.sha,
-        principal=principal,
-        automatic=automatic,
-        health=found.health,
-        runHere=True,
+        ctx, home, ref=ref, head_sha=found.sha, principal=principal, automatic=automatic, health=found.health
     )
     try:
-        return climb(ctx, case.id)
+        return climb(here(ctx), case.id)
     except (GitHubError, LedgerError) as trouble:  # the case is due again; the gate's own verdict stands
         ctx.log("case.later", case=case.id, problem=str(trouble))
         return case

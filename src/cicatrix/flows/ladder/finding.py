@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cicatrix.core.facts import Repository
+from cicatrix.core.facts import Repository, WorkflowRun
 from cicatrix.core.operations import Operation, Verb
 from cicatrix.flows.context import Context
 
@@ -28,10 +28,16 @@ def _run(event: str) -> Callable[[Context, Operation], Found]:
     def look(ctx: Context, operation: Operation) -> Found:
         since = operation.sent_at or operation.created_at
         listing = ctx.github.runs_since(operation.owner, operation.repository, event, since)
-        mine = next((run for run in listing.items if operation.id in run.display_title), None)
+        mine = next((run for run in listing.items if operation.id in run.display_title and _is_ours(operation, run)), None)
         return None if mine is None else {"runId": mine.id}
 
     return look
+
+
+def _is_ours(operation: Operation, run: WorkflowRun) -> bool:
+    """Other workflows may hear the same event, and may name the same id."""
+    workflow = _text(operation, "workflow")
+    return not workflow or run.path.partition("@")[0] == f".github/workflows/{workflow}"
 
 
 def _pushed(ctx: Context, operation: Operation) -> Found:

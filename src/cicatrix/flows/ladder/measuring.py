@@ -15,7 +15,7 @@ from cicatrix.ledger import View
 
 def may_run(rung: Rung) -> bool:
     """Whether the repository's own code may run here for this case."""
-    return rung.ctx.deployment.run_checks or bool(rung.case.data.get("runHere", False))
+    return rung.ctx.deployment.run_checks
 
 
 def checks_for(rung: Rung, folder: Path) -> tuple[Check, ...]:

@@ -205,7 +205,7 @@ def _wish(rung: Rung, subject: Subject, asked: Mapping[str, Any], dispatcher: Di
         kind=Kind.DISPATCH,
         verb=Verb.WORKFLOW_DISPATCH if direct else Verb.REPOSITORY_DISPATCH,
         action=ActionType.DISPATCH_WORKFLOW,
-        target=f"dispatch:{subject.sha[:12]}:{dispatcher.name}:{str(asked['opId'])[:8]}",
+        target=f"dispatch:{subject.sha[:12]}:{str(asked['opId'])[:8]}",
         head_sha=subject.sha,
         params={"nonce": str(asked["nonce"]), "deadline": deadline.isoformat(), "workflow": rules.workflow},
         send=send,

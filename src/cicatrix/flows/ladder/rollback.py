@@ -29,6 +29,7 @@ from cicatrix.flows.ladder import letters, records, suspects
 from cicatrix.flows.ladder.effects import ensure
 from cicatrix.flows.ladder.ends import AUTHOR, hand_over, stopped
 from cicatrix.flows.ladder.measuring import measured
+from cicatrix.flows.ladder.opting_out import opted_out
 from cicatrix.flows.ladder.rung import EffectState, Rung, Wish
 from cicatrix.git import Mirror, RevertRefused
 from cicatrix.github import GitHub, GitHubError, Refused
@@ -172,12 +173,14 @@ def _decide(
     culprit: Culprit | None,
 ) -> RollbackPlan:
     """The plan, made and recorded under the write lock: limits cannot be passed by two at once."""
-    direct = may_push_direct(rung)
+    direct, off = may_push_direct(rung), opted_out(rung, facts.target.sha) if facts.target else ""
     with rung.ctx.ledger.write("rollback.decided") as tx:
-        plan = plan_rollback(inputs_of(tx, rung, facts, found, explicit=explicit, culprit=culprit, direct=direct))
+        plan = plan_rollback(
+            inputs_of(tx, rung, facts, found, explicit=explicit, culprit=culprit, direct=direct, off=off)
+        )
         if plan.writes and not tx.take_lease(rung.home.host, rung.home.id, _ref(rung), rung.case.id, tx.now + LEASE):
             lease = tx.lease(rung.home.host, rung.home.id, _ref(rung))
-            inputs = inputs_of(tx, rung, facts, found, explicit=explicit, culprit=culprit, direct=direct)
+            inputs = inputs_of(tx, rung, facts, found, explicit=explicit, culprit=culprit, direct=direct, off=off)
             plan = plan_rollback(replace(inputs, leased_by=lease.case_id if lease else "another case"))
         data = {
             "action": plan.action.value,
@@ -204,6 +207,7 @@ def inputs_of(
     explicit: str | None,
     culprit: Culprit | None,
     direct: bool,
+    off: str,
 ) -> RollbackInputs:
     policy = rung.policy(view, ActionType.ROLLBACK)
     stops = tuple(
@@ -231,7 +235,7 @@ def inputs_of(
         created_today=counts[0],
         merged_today=counts[1],
         automatic_of_target=counts[2],
-        opted_out=str(rung.case.data.get("optedOut", "")),
+        opted_out=off,
         leased_by=leased,
         may_push_direct=direct and landing_problem(rung, policy) is None,
     )

@@ -57,7 +57,7 @@ def validate_revert(rung: Rung) -> Rung:
     if worse:
         why = f"the revert's validation is {verdict.outcome.value}: nothing more is done by machine (RB-9)"
         return hand_over(rung, HealReason.NOT_IMPROVED, why, verdict=told)
-    if known.get("status") == "proposed" and _may_land(rung, known):
+    if known.get("status") == "proposed" and verdict.improvement is not None and _may_land(rung, known):
         landing = {**known, "landing": True}
         return rung.save(CaseState.ROLLED_BACK, wake_at=rung.ctx.now(), verdict=told, rollback=landing)
     what = "the revert is in the branch" if known.get("status") == "executed" else f"draft #{known.get('pull')} waits"
@@ -69,7 +69,10 @@ def validate_revert(rung: Rung) -> Rung:
 
 
 def _may_land(rung: Rung, known: Mapping[str, Any]) -> bool:
-    """The stage `merge`: granted for this branch, in an emergency, for a proven culprit. Limits count at the intent."""
+    """The stage `merge`: granted for this branch, in an emergency, for a proven culprit. Limits count at the intent.
+
+    That the revert is no worse must have been measured: where nothing can be compared, a person decides (RB-9).
+    """
     rules = rung.resolved.lawbook.rollback
     proven = bool((known.get("cause") or {}).get("culprit"))
     return rules.up_to == "merge" and rung.branch in rules.direct_push and bool(known.get("emergency")) and proven

@@ -15,6 +15,7 @@ from cicatrix.core.attempts import executed_in, is_dependant_failure
 from cicatrix.core.facts import Job, WorkflowRun
 from cicatrix.core.heal_reasons import HealReason
 from cicatrix.core.health.model import CheckResult, CheckState, Component, Measurement
+from cicatrix.core.health.score import set_hash
 from cicatrix.core.rollback.culprit import FRESH, Culprit, Finding, NoCulprit, Reproduce, find_culprit
 from cicatrix.core.rollback.model import CommitFacts, Outcome, Signal
 from cicatrix.core.verdict import FailureClass, Verdict
@@ -96,8 +97,11 @@ NONE: frozenset[str] = frozenset()
 
 
 def _known(rung: Rung, sha: str | None = None) -> tuple[Measurement, ...]:
+    """What is known, newest first, by the checks that hold now: others, such as those of a file, tell of no rollback."""
+    declared = rung.resolved.lawbook.checks
+    wanted = set_hash(declared) if declared else None
     with rung.ctx.ledger.read() as view:
-        return measured(view, rung, sha)
+        return tuple(m for m in measured(view, rung, sha) if wanted in {None, m.set_hash})
 
 
 def _look(rung: Rung, commits: tuple[CommitFacts, ...], failed: frozenset[str], tip: Measurement) -> Finding:
@@ -124,10 +128,8 @@ def _of_this_episode(
 
     A commit that was red then may have been mended since by one that nobody measured, and would be accused of what a
     later one broke: so the search begins at the tip. What was seen in both colours is kept, it shows a job that comes
-    and goes. Where no commit can be measured again, everything that is known has to do.
+    and goes. Where no commit can be measured again, such a search names nobody.
     """
-    if not may_run(rung):
-        return list(found)
     seen = {(m.sha, _outcome(r)) for m in found for r in m.results if r.name in failed}
     flaky = {sha for sha, outcome in seen if outcome is Outcome.RED and (sha, Outcome.GREEN) in seen}
     return [m for m in found if m.taken_at >= rung.case.opened_at or m.sha == tip.sha or m.sha in flaky]

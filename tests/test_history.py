@@ -305,7 +305,7 @@ def test_reruns_of_other_people_are_not_ours() -> None:
 
 def test_the_checker_shares_no_code_with_the_product() -> None:
     for module in (history, history_writes):
-        tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+        tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
         names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
         names |= {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
         assert {name.partition(".")[0] for name in names - {"tests.history_writes"}} <= sys.stdlib_module_names

@@ -18,7 +18,7 @@ MOST = 2
 """maxAttempts of every request."""
 
 
-@pytest.mark.shows("RR-4", "IT-3", "A1", "D2", "F6", "F7")
+@pytest.mark.shows("RR-4", "IT-3", "A1", "D2", "F6", "F7", "C13")
 def test_the_bound_holds_for_50_callers_in_3_processes_and_the_seeds_own_algorithm_breaks_it() -> None:
     """The seed's known limitation 4, "no concurrent reruns": "multiple simultaneous requests might create race
     conditions; database transactions mitigate". They do not in the seed, they do here.

@@ -132,7 +132,7 @@ def test_what_a_report_holds(parser: str, component: Component, report: bytes, c
     assert counted(component, READERS[parser](report)) == counts
 
 
-@pytest.mark.shows("GK-1")
+@pytest.mark.shows("GK-1", "C15")
 @pytest.mark.parametrize(
     ("parser", "report", "says"),
     [
@@ -284,7 +284,7 @@ def test_a_bent_report_of_a_failing_tool_is_never_healthy(parser: str, data: st.
     assert judged(parser, component, bytes(bent), 1).score != 100, bytes(bent)
 
 
-@pytest.mark.shows("GK-1")
+@pytest.mark.shows("GK-1", "C15")
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(list(READERS)), st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
 def test_junk_is_unknown(parser: str, junk: bytes) -> None:

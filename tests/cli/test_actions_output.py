@@ -64,7 +64,7 @@ def read(stream: object) -> str:
     return stream.getvalue()
 
 
-@pytest.mark.shows("VA-4", "T8")
+@pytest.mark.shows("VA-4", "T8", "B7", "C18")
 @pytest.mark.parametrize("value", [*HOSTILE_VALUES, *HOSTILE], ids=range(len(HOSTILE_VALUES) + len(HOSTILE)))
 def test_the_runner_reads_back_what_was_written(tmp_path: Path, screen: Screen, value: str) -> None:
     step_outputs(settings(tmp_path), {"why": value, "rollback_required": False})

@@ -124,7 +124,7 @@ def test_the_seeds_deployment_checklist_is_one_line_and_one_remedy_an_item(desk:
     assert (unset["health"], "DEPLOY_ENV" in unset["remedy"]) == ("warning", True)
 
 
-@pytest.mark.shows("TK-3")
+@pytest.mark.shows("TK-3", "C21")
 @pytest.mark.parametrize(
     ("days", "health", "remedy"),
     [

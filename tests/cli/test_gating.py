@@ -12,6 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from cicatrix import wiring
+from cicatrix.core.cases import Case, CaseState
 from cicatrix.core.health.schema import MEASUREMENT_SCHEMA
 from cicatrix.core.records import MeasurementRow
 from cicatrix.flows.gate import repository_of
@@ -64,7 +65,7 @@ def host_of(desk: Desk) -> str:
     return desk.server.api_url.removeprefix("http://")
 
 
-@pytest.mark.shows("GK-5")
+@pytest.mark.shows("GK-5", "B7")
 @pytest.mark.parametrize(("text", "code", "health"), [(GOOD, 0, 100), (WRONG, 1, 35), (BROKEN, 1, 0)])
 def test_exit_codes_and_json(bare: Desk, shop: Path, text: str, code: int, health: int) -> None:
     sha = commit(shop, text)
@@ -157,6 +158,17 @@ def test_without_any_checks_those_of_the_files_are_run_and_told(bare: Desk, shop
     assert "python tests: no file is named test_*.py" in ended.json["leftOut"]
 
 
+@pytest.mark.shows("GK-5")
+def test_the_measurement_goes_into_a_file_as_well_as_a_step_keeps_it(bare: Desk, shop: Path, tmp_path: Path) -> None:
+    commit(shop, BROKEN)
+    kept = tmp_path / "gate.json"
+    ended = gate(bare, shop, "--output-file", kept, "--json")
+    assert (ended.code, json.loads(kept.read_text())) == (1, ended.json)
+    nowhere = gate(bare, shop, "--output-file", tmp_path / "none" / "x.json")
+    assert nowhere.code == 1
+    assert nowhere.three_lines[0] == "The measurement cannot be written."
+
+
 def test_nothing_to_measure_is_not_healthy(bare: Desk, tmp_path: Path) -> None:
     folder = tmp_path / "plain"
     folder.mkdir()
@@ -203,6 +215,42 @@ def test_a_critical_default_branch_gets_a_case(desk: Desk, shop: Path) -> None:
     assert gate(desk, shop, "--json").json["caseId"] == told["caseId"]
     git(shop, "checkout", "-q", "-b", "feature")
     assert gate(desk, shop, "--json").json["caseId"] is None
+
+
+def test_a_tick_names_the_branch_and_the_commit_of_a_case_that_has_no_run(desk: Desk, shop: Path) -> None:
+    with_ledger(desk, shop, GOOD)
+    sha = commit(shop, BROKEN)
+    home = desk.world.repository("acme/shop")
+    for case_id, ref in (("case-1", MAIN), ("case-2", "refs/heads/two\x1b[31m")):
+        with ledger_of() as ledger, ledger.write("open") as tx:
+            tx.open_case(
+                Case(
+                    id=case_id,
+                    host=host_of(desk),
+                    repository_id=str(home.id),
+                    owner="acme",
+                    repository="shop",
+                    run_id="",
+                    pull_request=0,
+                    head_sha=sha,
+                    ref=ref,
+                    state=CaseState.DECIDING,
+                    wake_at=tx.now,
+                    awaits="nothing",
+                    epoch=0,
+                    opened_at=tx.now,
+                    updated_at=tx.now,
+                )
+            )
+        ticked = desk.cicatrix("tick", *(("-o", "table") if ref != MAIN else ()))
+        if ref == MAIN:
+            (told,) = ticked.json
+            assert (told["runId"], told["caseId"], told["ref"], told["headSha"]) == ("", case_id, MAIN, sha)
+            assert (told["before"], told["after"]) == ("deciding", "handed_over")
+        else:
+            assert ticked.out.startswith("two"), ticked.out
+            assert f" at {sha[:12]}: deciding → handed_over · " in ticked.out
+            assert "\x1b" not in ticked.out
 
 
 @pytest.mark.shows("RB-0")

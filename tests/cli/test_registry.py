@@ -15,6 +15,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from cicatrix import wiring
+from cicatrix.core.actions import ActionType
 from cicatrix.core.registry.model import PreconditionType
 from cicatrix.core.registry.table import ALLOWED_ACTION, APPROVAL_RULE, DOCUMENT, REQUIRED_CHECK
 from cicatrix.flows.registering import NotApplied, apply, read_plans
@@ -124,6 +125,25 @@ def test_the_page_names_every_field_and_its_example_is_valid(bare: Desk) -> None
     told = set(re.findall(r"`([A-Za-z_]+)`", page))
     named = {*DOCUMENT, *ALLOWED_ACTION, *REQUIRED_CHECK, *APPROVAL_RULE, *PreconditionType}
     assert named - told == set()
+
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+def test_the_examples_are_valid_and_one_lists_every_action_that_the_rungs_take(bare: Desk) -> None:
+    files = sorted(EXAMPLES.glob("registry*.yml"))
+    assert [file.name for file in files] == ["registry-heal.yml", "registry.yml"]
+    for file in files:
+        assert bare.cicatrix("registry", "check", file).code == 0
+    flows = EXAMPLES.parent / "src" / "cicatrix" / "flows" / "ladder"
+    taken = {
+        ActionType[name].value
+        for path in flows.glob("*.py")
+        for name in re.findall(r"action=ActionType\.([A-Z_]+)", path.read_text(encoding="utf-8"))
+    }
+    assert len(taken) > 4, "the search still finds actions"
+    listed = {one["actionType"] for one in YAML(typ="safe", pure=True).load(files[0])["allowedActions"]}
+    assert taken <= listed
 
 
 def test_check_imports_no_database_no_network_and_no_settings(bare: Desk) -> None:

@@ -121,7 +121,7 @@ def test_a_mended_commit_is_measured_judged_signed_and_told(desk: Desk, shop: Sh
     assert [told.index(part) for part in parts] == sorted(told.index(part) for part in parts)
 
 
-@pytest.mark.shows("VA-1", "VA-2")
+@pytest.mark.shows("VA-1", "VA-2", "B5")
 def test_exactly_the_commit_is_measured_and_a_broken_one_ends_with_1(desk: Desk, shop: Shop, tmp_path: Path) -> None:
     ended, report = both(desk, shop, shop.payload(shop.bad, shop.good), tmp_path)
     assert ended.code == 1

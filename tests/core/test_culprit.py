@@ -102,7 +102,7 @@ def test_the_culprit_must_be_red_after_that_again() -> None:
     assert found.shas == (sha(0),)
 
 
-@pytest.mark.shows("RB-1")
+@pytest.mark.shows("RB-1", "B3")
 def test_a_good_commit_that_is_red_now_shows_an_outage() -> None:
     found = find([at(1, G, 60), at(0, R, 14), at(1, R, 9), at(1, R, 6), at(0, R, 4)])
     assert reason(found) is HealReason.ENVIRONMENT_SIGNAL
@@ -249,7 +249,7 @@ def test_known_culprits_are_found_in_generated_histories_and_no_innocent_commit_
     assert len(tally.found) >= 0.95 * 300
 
 
-@pytest.mark.shows("RB-1", "F28")
+@pytest.mark.shows("RB-1", "F28", "B3")
 def test_an_outage_alone_blames_nobody() -> None:
     tally = run(range(80), outage_only=True)
     print(f"innocent {tally.innocent}")

@@ -45,7 +45,7 @@ PAYLOAD = DispatchPayload(
 )
 
 
-@pytest.mark.shows("RD-2")
+@pytest.mark.shows("RD-2", "C17")
 def test_the_payload_is_the_seeds_five_fields_as_text_and_one_object_of_ours() -> None:
     tree = build_payload(PAYLOAD)
     assert tree == {
@@ -169,7 +169,7 @@ def test_what_may_not_be_sent_is_not_built() -> None:
 ACCEPTED, RECONCILE, WAIT = Next(step=Step.ACCEPTED), Next(step=Step.RECONCILE), Next(step=Step.WAIT)
 
 
-@pytest.mark.shows("RD-1", "RD-6")
+@pytest.mark.shows("RD-1", "RD-6", "B13")
 @pytest.mark.parametrize(
     ("status", "after"),
     [
@@ -193,7 +193,7 @@ def test_what_follows_from_a_status(status: int | None, after: Next) -> None:
     assert next_step(status) == after
 
 
-@pytest.mark.shows("RD-6")
+@pytest.mark.shows("RD-6", "B13")
 def test_200_with_run_details_is_the_answer_of_a_workflow_dispatch_alone() -> None:
     assert next_step(200, via="workflow_dispatch") == ACCEPTED
     assert next_step(204, via="workflow_dispatch") == ACCEPTED
@@ -205,7 +205,7 @@ def test_a_403_of_a_rate_limit_waits_and_moves_nowhere() -> None:
     assert next_step(500, rate_limited=True) == RECONCILE
 
 
-@pytest.mark.shows("RD-1")
+@pytest.mark.shows("RD-1", "D7")
 def test_credentials_are_tried_in_their_order_and_refused_ones_never_again() -> None:
     present = frozenset({Credential.CI_REDISPATCH_TOKEN, Credential.GITHUB_TOKEN, Credential.APP})
     assert in_order(present) == (Credential.APP, Credential.GITHUB_TOKEN, Credential.CI_REDISPATCH_TOKEN)
@@ -226,7 +226,7 @@ def test_without_a_credential_the_set_up_page_is_named() -> None:
 RULES = Dispatch(via="repository_dispatch", workflow="x.yml", deadline=timedelta(minutes=10), per_commit=1, per_case=3)
 
 
-@pytest.mark.shows("RD-4", "F30")
+@pytest.mark.shows("RD-4", "F30", "B11")
 @pytest.mark.parametrize(
     ("of_commit", "of_case", "leased_by", "reasons"),
     [
@@ -285,7 +285,7 @@ def test_a_report_is_believed_by_its_key_and_after_a_way_through_json(secret: st
     assert NONCE not in json.dumps(report)
 
 
-@pytest.mark.shows("VA-1")
+@pytest.mark.shows("VA-1", "B5")
 @pytest.mark.parametrize("name", list(REPORT))
 def test_every_changed_or_missing_field_is_noticed(name: str) -> None:
     assert problems({**signed(), name: {"health": 100}})

@@ -117,7 +117,7 @@ WORKED = [
 ORIGINALS_WORKED = {1: 50, 2: 35, 3: 60, 4: 10}
 
 
-@pytest.mark.shows("GK-2", "GK-3")
+@pytest.mark.shows("GK-2", "GK-3", "C15")
 def test_the_worked_values_of_the_original_beside_ours() -> None:
     for row in WORKED:
         found = scored(*row.results)
@@ -127,7 +127,7 @@ def test_the_worked_values_of_the_original_beside_ours() -> None:
     assert {place: WORKED[place].original for place in ORIGINALS_WORKED} == ORIGINALS_WORKED
 
 
-@pytest.mark.shows("GK-2")
+@pytest.mark.shows("GK-2", "C15")
 @pytest.mark.parametrize(
     ("component", "counts", "points_then", "state"),
     [
@@ -155,14 +155,14 @@ def test_one_rule_set_with_the_constants_of_the_fix_mode(
     assert (found.score, found.state.value) == (points_then, state)
 
 
-@pytest.mark.shows("GK-2")
+@pytest.mark.shows("GK-2", "C15")
 def test_failing_tests_block() -> None:
     found = scored(good(B), measured(check(T), Counts(failed_tests=1, total_tests=40)))
     assert found.blockers == ("tests: tests 1 failed test",)
     assert (found.ready, found.gate) == (False, Gate.FAIL)
 
 
-@pytest.mark.shows("GK-3")
+@pytest.mark.shows("GK-3", "C15", "B4")
 def test_fixes_raise_confidence_and_never_health() -> None:
     found = scored(measured(check(L), Counts(errors=2, fixed=50)), good(B), autofixes=9)
     assert found.health == rounded_half(70, 100) - 15

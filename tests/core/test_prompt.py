@@ -84,7 +84,7 @@ def section(text: str, title: str) -> str:
 # --- which prompts
 
 
-@pytest.mark.shows("PG-1")
+@pytest.mark.shows("PG-1", "C11")
 def test_one_prompt_a_class_and_the_one_that_asks_for_most_comes_first() -> None:
     made = prompts(
         report(
@@ -133,13 +133,21 @@ def test_the_six_sections_stand_in_the_seeds_order_and_say_when_nothing_verifies
     assert "configures no verification steps" in section(text, "Verification")
 
 
-@pytest.mark.shows("PG-3")
+@pytest.mark.shows("PG-3", "C11")
 def test_the_verification_steps_are_the_lawbooks() -> None:
     made = only(report(failure()), Wishes(verification=("make lint", "make test")))
     assert made["verifySteps"] == ["make lint", "make test"]
     assert "1. `make lint`\n2. `make test`" in section(made["promptText"], "Verification")
     assert "configures no" not in made["promptText"]
     assert "Every verification step succeeds." in made["doneDefinition"]
+
+
+@pytest.mark.shows("PG-3")
+def test_a_long_step_is_shown_whole_so_that_it_can_be_run() -> None:
+    step = "pytest " + " ".join(f"tests/test_{n}.py" for n in range(60))
+    assert f"1. `{step}`" in section(
+        only(report(failure()), Wishes(verification=(step,)))["promptText"], "Verification"
+    )
 
 
 def test_the_wish_for_a_minimal_change_and_the_number_of_files_change_the_text() -> None:
@@ -286,7 +294,7 @@ def _check(text: str, blocks: list[str]) -> None:
     assert headings == SECTIONS
 
 
-@pytest.mark.shows("PG-2")
+@pytest.mark.shows("PG-2", "C11")
 @settings(max_examples=800, deadline=None)
 @given(excerpt=HOSTILE, signal=HOSTILE)
 def test_no_log_breaks_out_of_its_block(excerpt: str, signal: str) -> None:

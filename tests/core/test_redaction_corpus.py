@@ -26,7 +26,7 @@ def test_the_judge_of_leaks_sees_every_secret_that_nobody_masked() -> None:
             assert leaks(sample, readable(encode(sample))), f"{name}, {form}"
 
 
-@pytest.mark.shows("PG-4", "TR-2")
+@pytest.mark.shows("PG-4", "TR-2", "C11", "A15")
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("form", FORMS)
 def test_nothing_is_left_of_any_kind_of_secret(form: str, seed: int) -> None:

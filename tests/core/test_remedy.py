@@ -63,7 +63,7 @@ def test_every_fix_says_all_that_a_person_must_know() -> None:
         assert remedy.trigger is not None
 
 
-@pytest.mark.shows("RM-1")
+@pytest.mark.shows("RM-1", "B9")
 def test_no_fix_forces_runs_install_scripts_or_touches_what_decides_about_checks() -> None:
     for remedy in REMEDIES:
         words = [*remedy.command, *remedy.prepare, *(remedy.dry_run or ())]
@@ -95,7 +95,7 @@ def test_what_is_well_or_not_known_triggers_nothing(state: CheckState) -> None:
     assert choose(measured({Component.LINT: state}), list(CATALOGUE), PYTHON).run == ()
 
 
-@pytest.mark.shows("RM-1")
+@pytest.mark.shows("RM-1", "B9")
 @given(allow=st.sets(st.sampled_from(sorted(CATALOGUE))))
 def test_nothing_runs_that_is_not_listed_or_of_high_risk(allow: set[str]) -> None:
     root = [pattern.replace("*", "x") for remedy in REMEDIES for pattern in remedy.needs]

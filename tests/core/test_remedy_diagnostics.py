@@ -86,7 +86,7 @@ def test_quick_fixes_are_the_five_of_the_seed() -> None:
     assert (len(risks), risks.count(Risk.LOW), risks.count(Risk.MEDIUM)) == (5, 4, 1)
 
 
-@pytest.mark.shows("RM-5")
+@pytest.mark.shows("RM-5", "B8")
 def test_the_log_is_redacted_before_anything_is_taken_out_of_it() -> None:
     log = f"token {TOKEN}\nnpm error code E401 {TOKEN}\nx.c:1:1: error: {TOKEN}\nwarning: {TOKEN}\n"
     told = str(diagnose_build(log, succeeded=False).as_json())

@@ -116,7 +116,7 @@ UV = '[[package]]\nname = "a"\nversion = "1.2.0"\nsource = { registry = "https:/
 PROJECT = '[project]\nname = "shop"\ndependencies = ["requests>=2,<3"]\n[project.scripts]\nshop = "shop:main"\n'
 
 
-@pytest.mark.shows("RM-2")
+@pytest.mark.shows("RM-2", "B9", "C16")
 @pytest.mark.parametrize(
     ("path", "before", "after", "reason"),
     [

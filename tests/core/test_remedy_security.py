@@ -25,7 +25,7 @@ def original(before: Tally, after: Tally) -> float:
     return math.nan if before.weight == 0 else float(math.floor(100 * gone / before.weight + 0.5))
 
 
-@pytest.mark.shows("RM-4")
+@pytest.mark.shows("RM-4", "C16", "C20")
 @pytest.mark.parametrize(
     ("before", "after", "theirs", "ours"),
     [
@@ -47,7 +47,7 @@ def test_effectiveness_beside_the_original(before: Tally, after: Tally, theirs: 
     assert effectiveness(before, after) == ours
 
 
-@pytest.mark.shows("RM-4")
+@pytest.mark.shows("RM-4", "C16")
 @given(before=TALLIES, after=TALLIES)
 def test_effectiveness_is_always_0_to_100_or_unknown(before: Tally, after: Tally) -> None:
     found = effectiveness(before, after)
@@ -112,7 +112,7 @@ def test_a_pinned_line_is_raised_to_the_first_version_without_the_vulnerabilitie
     ]
 
 
-@pytest.mark.shows("RM-4")
+@pytest.mark.shows("RM-4", "C16")
 @pytest.mark.parametrize(
     "text",
     [

@@ -162,7 +162,7 @@ BLOCKS: dict[str, tuple[Change, HealReason | Reason]] = {
 }
 
 
-@pytest.mark.shows("RB-1", "RB-2", "RB-6", "RB-7", "F22", "F28")
+@pytest.mark.shows("RB-1", "RB-2", "RB-6", "RB-7", "F22", "F28", "B1", "B12")
 @pytest.mark.parametrize("case", BLOCKS)
 def test_each_stop_alone_blocks(case: str) -> None:
     change, reason = BLOCKS[case]

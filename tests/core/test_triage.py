@@ -91,7 +91,7 @@ def test_the_type_of_a_check_comes_from_whole_words_of_its_name_in_the_seeds_ord
 # --- actions
 
 
-@pytest.mark.shows("TR-3", "GE-3")
+@pytest.mark.shows("TR-3", "GE-3", "C9")
 @pytest.mark.parametrize(
     ("failure_class", "action"),
     [
@@ -130,7 +130,7 @@ def test_what_waits_for_a_person_is_held() -> None:
 # --- the whole
 
 
-@pytest.mark.shows("TR-1")
+@pytest.mark.shows("TR-1", "C10")
 @pytest.mark.parametrize(
     ("classes", "pending", "incomplete", "overall"),
     [

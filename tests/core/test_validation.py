@@ -105,7 +105,7 @@ def test_any_unknown_component_is_inconclusive_and_never_a_rollback(component: C
     assert not verdict.rollback_required
 
 
-@pytest.mark.shows("VA-2")
+@pytest.mark.shows("VA-2", "B4")
 def test_improvement_compares_equal_checks_and_tools_only() -> None:
     before, after = measured(40, ready=False), measured(90, ready=True)
     assert improvement(after, before) == 50
@@ -157,7 +157,7 @@ def test_what_a_passing_component_is(component: Component, state: CheckState, co
     assert passing(after) == (frozenset({component}) if passes else frozenset())
 
 
-@pytest.mark.shows("VA-2", "F29")
+@pytest.mark.shows("VA-2", "F29", "D6")
 @given(st.integers(0, 100), st.frozensets(st.sampled_from(Component)), st.booleans())
 def test_effectiveness_is_always_between_0_and_100(
     confidence: int,

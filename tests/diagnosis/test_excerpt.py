@@ -65,7 +65,7 @@ def test_only_the_failed_step_speaks_and_its_last_error_is_in() -> None:
     assert excerpt(text).text == "first words\na.c:1:1: error: real\n##[error]Process completed with exit code 1."
 
 
-@pytest.mark.shows("TR-2")
+@pytest.mark.shows("TR-2", "A15")
 def test_the_end_of_a_long_step_is_shown_and_not_its_beginning() -> None:
     lines = [f"line {n}" for n in range(5_000)]
     found = excerpt("\n".join(log([*lines, "##[error]Process completed with exit code 1.", "after"])))

@@ -132,7 +132,7 @@ def test_real_fixes_of_ruff_become_one_commit_that_is_better(messy: Checkout) ->
         assert healing.commit is not None
         made = mirror.commit(healing.commit)
         content = mirror.file(healing.commit, "shop/main.py")
-    assert [fix.id for fix in healing.applied] == ["python.ruff-format", "python.ruff-fix"]
+    assert [fix.id for fix in healing.applied] == ["python.ruff-fix", "python.ruff-format"]
     assert content == b'import sys\n\nx = {"a": 1}\nprint(x, sys.argv)\n'
     assert made is not None
     assert made.parents == (sha,)
@@ -219,12 +219,11 @@ def test_limits_bind_each_fix_and_all_of_them_together(tmp_path: Path) -> None:
     assert reasons(wide)["python.ruff-format"] is HealReason.DIFF_TOO_LARGE
     assert wide.commit is None
     assert "3 files changed" in why(wide, "python.ruff-format")
-    long = healed(checkout, "python.ruff-format", "python.ruff-fix", max_lines=12)
+    long = healed(checkout, "python.ruff-format", max_lines=12)
     assert why(long, "python.ruff-format") == "15 lines changed, remediation.maxLines is 12"
-    assert [fix.id for fix in long.applied] == ["python.ruff-fix"]
     both = healed(checkout, "python.ruff-format", "python.ruff-fix", max_lines=17)
-    assert [fix.id for fix in both.applied] == ["python.ruff-format"]
-    assert why(both, "python.ruff-fix") == "18 lines changed, remediation.maxLines is 17, all fixes together"
+    assert [fix.id for fix in both.applied] == ["python.ruff-fix"]
+    assert why(both, "python.ruff-format") == "18 lines changed, remediation.maxLines is 17, all fixes together"
 
 
 @pytest.mark.shows("RM-3")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cicatrix.core.health.model import Check, Component
 from cicatrix.core.verdict import FailureClass
-from cicatrix.flows.prompt import MOST_FILES, NoFailures, prompt
+from cicatrix.flows.prompt import MOST_FILES, NoFailures, prompt, verification_steps
 from cicatrix.flows.reading import Target
 from cicatrix.flows.seed_000 import InvalidInput
-from cicatrix.flows.triage import Bounds, triage, triage_target
+from cicatrix.flows.triage import Bounds, Triaged, triage, triage_target
 from cicatrix.github import Refused
 from cicatrix.simulator import JobSpec, Outcome
 from tests.stage import CI, Stage, broken, job_of, lost
@@ -22,6 +24,10 @@ RESET = "npm error code ECONNRESET\nnpm error network request to https://registr
 
 
 def told(stage: Stage, number: int = 1, **asked: Any) -> dict[str, Any]:
+    return found(stage, number, **asked).report
+
+
+def found(stage: Stage, number: int = 1, **asked: Any) -> Triaged:
     return triage(stage.ctx, "acme", "shop", number, request_id="r-1", **asked)
 
 
@@ -34,7 +40,7 @@ def stage(tmp_path: Path) -> Stage:
     return Stage(tmp_path)
 
 
-@pytest.mark.shows("TR-1", "TR-3")
+@pytest.mark.shows("TR-1", "TR-3", "C10")
 def test_a_red_pull_request_is_told_in_the_seeds_shape(stage: Stage) -> None:
     run = stage.red([JobSpec(id="build"), JobSpec(id="unit", outcomes=broken()), JobSpec(id="lint", outcomes=lost())])
     report = told(stage)
@@ -57,7 +63,7 @@ def test_a_red_pull_request_is_told_in_the_seeds_shape(stage: Stage) -> None:
     assert report["truncated"] is False
 
 
-@pytest.mark.shows("TR-3", "GE-3")
+@pytest.mark.shows("TR-3", "GE-3", "C9")
 def test_triage_and_rerun_name_the_same_class_rule_and_line(stage: Stage) -> None:
     reset = [Outcome.failure(RESET, step="Install dependencies")]
     stage.red(
@@ -96,7 +102,7 @@ def test_each_log_is_read_once(stage: Stage) -> None:
 # --- overall
 
 
-@pytest.mark.shows("TR-1")
+@pytest.mark.shows("TR-1", "C10")
 def test_green_only_when_nothing_is_going_on(stage: Stage) -> None:
     stage.repo.workflow(CI, [JobSpec(id="unit", seconds=60), JobSpec(id="e2e", seconds=600)])
     pull = stage.repo.pull_request(1, head_branch="change-1")
@@ -130,7 +136,7 @@ def test_only_reruns_needed_is_yellow_and_a_rerun_that_goes_on_is_pending(stage:
     assert told(stage)["summary"]["overall"] == "GREEN"
 
 
-@pytest.mark.shows("TR-3")
+@pytest.mark.shows("TR-3", "C10")
 def test_a_cancelled_job_asks_for_nothing(stage: Stage) -> None:
     stage.red([JobSpec(id="unit", outcomes=[Outcome.cancelled()])])
     report = told(stage)
@@ -146,7 +152,7 @@ def test_a_gate_that_failed_with_its_needs_is_told_as_one(stage: Stage) -> None:
     assert gate["dependantFailure"] is True
     assert gate["recommendation"]["nextAction"] == "NONE"
     assert report["summary"]["overall"] == "YELLOW"
-    assert [p["failureClass"] for p in prompt(stage.ctx, report)] == ["infra_transient"]
+    assert [p["failureClass"] for p in prompt(stage.ctx, found(stage))] == ["infra_transient"]
 
 
 # --- other apps
@@ -212,7 +218,7 @@ def test_a_run_and_a_commit_can_be_triaged_as_well(stage: Stage) -> None:
         Target(owner="acme", repository="shop", run_id=str(run.id)),
         Target(owner="acme", repository="shop", sha=run.head_sha),
     ):
-        report = triage_target(stage.ctx, target, bounds=Bounds(), request_id="r")
+        report = triage_target(stage.ctx, target, bounds=Bounds(), request_id="r").report
         assert list(by_name(report)) == ["unit"]
         assert report["pr"]["headSha"] == run.head_sha
 
@@ -272,23 +278,57 @@ def test_the_same_failure_of_two_runs_has_one_excerpt_hash(stage: Stage) -> None
 def test_a_prompt_is_written_from_the_report(stage: Stage) -> None:
     events: list[tuple[str, dict[str, Any]]] = []
     stage.red([JobSpec(id="unit", outcomes=broken()), JobSpec(id="e2e", outcomes=lost())])
-    report = told(stage)
+    triaged = found(stage)
     ctx = replace(stage.ctx, log=lambda event, **fields: events.append((event, fields)))
-    made = prompt(ctx, report, verification=("make test",))
+    made = prompt(ctx, triaged)
     assert [(one["failureClass"], one["primary"]) for one in made] == [
         (FailureClass.DETERMINISTIC.value, True),
         (FailureClass.INFRA_TRANSIENT.value, False),
     ]
-    assert made[0]["lawbookHash"] == report["lawbookHash"]
+    assert made[0]["lawbookHash"] == triaged.report["lawbookHash"]
     assert "`src/app.c`, line 10" in made[0]["promptText"]
-    assert made == prompt(ctx, told(stage), verification=("make test",))
+    assert made == prompt(ctx, found(stage))
     assert events[0] == ("prompt.made", {"requestId": "r-1", "hashes": ",".join(p["promptHash"] for p in made)})
+
+
+def check(*command: str, **changes: Any) -> Check:
+    return Check(**{"name": "c", "component": Component.TESTS, "command": command, "parser": "exit-code", **changes})
+
+
+@pytest.mark.shows("PG-3")
+def test_the_steps_are_the_checks_that_block_in_their_order_and_quoted_for_a_shell() -> None:
+    assert verification_steps(()) == ()
+    given = [
+        check("pytest", "-k", "not slow"),
+        check("ruff", "check", blocking=False),
+        check("npm", "test", directory="the web"),
+        check("echo", "$(touch canary)", "a'b", "two  blanks"),
+    ]
+    steps = verification_steps(given)
+    assert steps[:2] == ("pytest -k 'not slow'", "(cd 'the web' && npm test)")
+    assert [shlex.split(steps[0]), shlex.split(steps[2])] == [list(given[0].command), list(given[3].command)]
+    assert len(steps) == 3
+
+
+@pytest.mark.shows("PG-3")
+def test_the_checks_of_the_repositorys_lawbook_verify_the_repair(stage: Stage) -> None:
+    stage.red([JobSpec(id="unit", outcomes=broken())])
+    (plain, *_) = prompt(stage.ctx, found(stage))
+    assert plain["verifySteps"] == []
+    stage.world.repository("acme/shop").file(
+        ".github/cicatrix.yml",
+        "checks:\n  - {name: unit, component: tests, command: [python3, -m, pytest, -k, not slow]}\n"
+        "  - {name: taste, component: lint, command: [ruff, check], blocking: false}\n",
+    )
+    (made, *_) = prompt(stage.ctx, found(stage))
+    assert made["verifySteps"] == ["python3 -m pytest -k 'not slow'"]
+    assert "1. `python3 -m pytest -k 'not slow'`" in made["promptText"]
 
 
 def test_nothing_failed_so_no_prompt_is_written(stage: Stage) -> None:
     stage.red([JobSpec(id="unit")])
     with pytest.raises(NoFailures) as nothing:
-        prompt(stage.ctx, told(stage))
+        prompt(stage.ctx, found(stage))
     assert nothing.value.code == "NO_FAILURES"
     assert "GREEN" in nothing.value.why
 
@@ -297,4 +337,4 @@ def test_nothing_failed_so_no_prompt_is_written(stage: Stage) -> None:
 def test_a_number_of_files_out_of_bounds_is_refused(stage: Stage, files: int) -> None:
     stage.red([JobSpec(id="unit", outcomes=broken())])
     with pytest.raises(InvalidInput, match="maxFiles"):
-        prompt(stage.ctx, told(stage), max_files=files)
+        prompt(stage.ctx, found(stage), max_files=files)

@@ -89,7 +89,7 @@ def test_a_ref_that_somebody_made_meanwhile_is_left_alone(
     assert mirror.remote_tip(OURS) == theirs[content]
 
 
-@pytest.mark.shows("F25", "RB-5")
+@pytest.mark.shows("F25", "RB-5", "D8")
 @pytest.mark.parametrize("inside", [False, True], ids=["before", "in-between"])
 @pytest.mark.parametrize("moved", ["forward", "back", "gone"])
 def test_a_branch_that_moved_meanwhile_is_left_alone(
@@ -113,7 +113,7 @@ def test_a_branch_that_moved_meanwhile_is_left_alone(
     assert mirror.remote_tip("main") != sha
 
 
-@pytest.mark.shows("F26", "RB-5")
+@pytest.mark.shows("F26", "RB-5", "B2", "D5")
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -212,7 +212,7 @@ def test_a_push_that_takes_too_long_is_stopped(mirror: Mirror, there: Maker, ser
     served.hang.set()
 
 
-@pytest.mark.shows("RB-5")
+@pytest.mark.shows("RB-5", "B2", "D8")
 def test_no_word_of_force_reaches_git(mirror: Mirror, there: Maker, tmp_path: Path) -> None:
     tip, sha = reverted(mirror, there)
     told = tmp_path / "told"
@@ -227,7 +227,7 @@ def test_no_word_of_force_reaches_git(mirror: Mirror, there: Maker, tmp_path: Pa
     assert TOKEN not in told.read_text()
 
 
-@pytest.mark.shows("F25")
+@pytest.mark.shows("F25", "D8")
 def test_a_hundred_races_lose_no_foreign_commit(tmp_path: Path) -> None:
     seed = 20260102
     print(f"seed {seed}")

@@ -52,7 +52,7 @@ def test_undoing_an_older_commit_keeps_everything_that_came_later(mirror: Mirror
     assert done.deleted == ("new",)
 
 
-@pytest.mark.shows("F21", "RB-2")
+@pytest.mark.shows("F21", "RB-2", "B1")
 def test_a_merge_goes_back_to_its_first_parent(mirror: Mirror, there: Maker) -> None:
     base = there.commit({"a": LINES})
     main = there.commit({"b": b"main\n"}, base)
@@ -118,7 +118,7 @@ def test_a_tip_that_is_no_branchs_tip_any_more_is_refused(mirror: Mirror, there:
     assert refusal(mirror, bad, bad) is HealReason.TIP_MOVED
 
 
-@pytest.mark.shows("F20", "RB-2")
+@pytest.mark.shows("F20", "RB-2", "B1")
 def test_a_mirror_whose_history_is_cut_off_reverts_nothing(mirror: Mirror, there: Maker) -> None:
     tip = there.commit({"a": b"2\n"}, there.commit({"a": b"1\n"}))
     mirror.fetch()
@@ -155,7 +155,7 @@ def test_a_revert_of_a_revert_is_known_by_what_it_says(mirror: Mirror, there: Ma
     assert mirror.reverted_by(bad, last) == last
 
 
-@pytest.mark.shows("F24", "RB-2")
+@pytest.mark.shows("F24", "RB-2", "C19")
 @pytest.mark.parametrize(
     ("then", "later"),
     [
@@ -185,7 +185,7 @@ def _refs_and_files(mirror: Mirror) -> tuple[str, list[str]]:
     return says(mirror.git.folder, "for-each-ref"), kept
 
 
-@pytest.mark.shows("T26", "RB-3")
+@pytest.mark.shows("T26", "RB-3", "D9")
 @pytest.mark.parametrize("attribute", ["merge=union", "-merge", "merge=trap", "merge=ours", "merge=binary"])
 def test_attributes_of_the_tree_have_no_part_in_a_revert(mirror: Mirror, there: Maker, attribute: str) -> None:
     files: dict[str, Content] = {".gitattributes": f"* {attribute}\n".encode(), "a": LINES}
@@ -279,7 +279,7 @@ def test_undoing_the_tip_must_give_its_parents_very_tree(mirror: Mirror, there: 
         judged(mirror.git, target=tip, parent=root, tip=tip, tree=wrong)
 
 
-@pytest.mark.shows("F20", "RB-4")
+@pytest.mark.shows("F20", "RB-4", "B1")
 def test_a_git_that_answers_with_an_empty_tree_is_caught(mirror: Mirror, there: Maker, tmp_path: Path) -> None:
     root = there.commit({"a": b"1\n"})
     bad = there.commit({"a": b"2\n"}, root)

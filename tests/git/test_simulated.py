@@ -80,7 +80,7 @@ def test_every_rule_of_a_branch_is_seen_as_protection(
     assert refusal(mirror, sha, tip) is HealReason.BRANCH_PROTECTED
 
 
-@pytest.mark.shows("F26", "RB-5")
+@pytest.mark.shows("F26", "RB-5", "D5")
 @pytest.mark.parametrize(
     ("token", "path", "reason"),
     [

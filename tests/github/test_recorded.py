@@ -90,7 +90,7 @@ def parse(path: str, tree: Any) -> object:
     return None
 
 
-@pytest.mark.shows("F14")
+@pytest.mark.shows("F14", "D11")
 def test_every_recorded_webhook_is_read() -> None:
     seen = 0
     for file, tree in webhooks():

@@ -128,7 +128,7 @@ def test_a_check_run_is_found_by_the_operations_id() -> None:
     )
 
 
-@pytest.mark.shows("RD-1", "RD-6")
+@pytest.mark.shows("RD-1", "RD-6", "D7")
 def test_a_workflows_token_without_the_permission_is_refused_and_says_which() -> None:
     made, _ = shop()
     made.token("ghs_run", login="", kind="actions", permissions={"contents": "read", "metadata": "read"})

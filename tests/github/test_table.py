@@ -64,7 +64,7 @@ BY_EXCEPTION: list[tuple[Exception, type[GitHubError]]] = [
 ]
 
 
-@pytest.mark.shows("RT-1")
+@pytest.mark.shows("RT-1", "C6")
 @pytest.mark.parametrize(("status", "get", "get_error", "post", "post_error"), BY_STATUS)
 def test_what_follows_a_status(
     status: int, get: Step, get_error: type[GitHubError] | None, post: Step, post_error: type[GitHubError] | None
@@ -85,7 +85,7 @@ def test_what_follows_an_exception(exception: Exception, error: type[GitHubError
     assert (write.step, write.error) == (RAISE, error)
 
 
-@pytest.mark.shows("RT-1")
+@pytest.mark.shows("RT-1", "C6")
 @given(
     st.sampled_from(["POST", "PUT", "PATCH", "DELETE", "post"]),
     st.one_of(st.integers(0, 999), st.none()),
@@ -134,7 +134,7 @@ LIMIT_FORMS: list[tuple[dict[str, str], float]] = [
 ]
 
 
-@pytest.mark.shows("RT-2", "F10")
+@pytest.mark.shows("RT-2", "F10", "C6")
 @pytest.mark.parametrize(("headers", "wait"), LIMIT_FORMS, ids=lambda value: str(value)[:60])
 def test_every_form_of_a_rate_limit_gives_a_wait(headers: dict[str, str], wait: float) -> None:
     then = follow_up("POST", status=429, headers=headers, now=START)
@@ -143,7 +143,7 @@ def test_every_form_of_a_rate_limit_gives_a_wait(headers: dict[str, str], wait: 
     assert then.not_before == START + timedelta(seconds=then.wait)
 
 
-@pytest.mark.shows("RT-2", "F10")
+@pytest.mark.shows("RT-2", "F10", "C6")
 def test_a_read_waits_up_to_a_minute_and_leaves_the_worker_above_it() -> None:
     short = follow_up("GET", status=429, headers={"Retry-After": "60"}, now=START)
     long = follow_up("GET", status=429, headers={"Retry-After": "61"}, now=START)

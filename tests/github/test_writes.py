@@ -137,7 +137,7 @@ def refused(far: Script, *, github: GitHub | None = None) -> Refused:
     return caught.value
 
 
-@pytest.mark.shows("RD-6")
+@pytest.mark.shows("RD-6", "C21", "B13")
 def test_row_204_is_accepted_and_200_is_not_what_a_dispatch_answers() -> None:
     assert DISPATCH.send(client(Script([httpx.Response(204)]))).status == 204
     for status in (200, 201, 202):
@@ -184,7 +184,7 @@ def test_row_403_tells_a_missing_permission(message: str, headers: dict[str, str
     assert no.accepted_permissions == headers.get("X-Accepted-GitHub-Permissions")
 
 
-@pytest.mark.shows("RD-6", "F10")
+@pytest.mark.shows("RD-6", "F10", "B13")
 @pytest.mark.parametrize(
     ("status", "headers", "message"),
     [
@@ -203,7 +203,7 @@ def test_row_403_or_429_of_a_rate_limit_waits(status: int, headers: dict[str, st
     assert message in caught.value.body
 
 
-@pytest.mark.shows("RD-6")
+@pytest.mark.shows("RD-6", "B13")
 @pytest.mark.parametrize(("status", "message"), [(404, "Not Found"), (422, "Invalid request"), (410, "gone")])
 def test_rows_404_and_422_are_a_definite_no(status: int, message: str) -> None:
     no = refused(Script([answer({"message": message}, status)]))
@@ -212,7 +212,7 @@ def test_rows_404_and_422_are_a_definite_no(status: int, message: str) -> None:
     assert not told.permission_missing, "GitHub tells what a call takes with any answer"
 
 
-@pytest.mark.shows("RD-6")
+@pytest.mark.shows("RD-6", "B13")
 @pytest.mark.parametrize("fault", [answer({"message": "Server Error"}, 503), httpx.ReadTimeout("silence")])
 def test_row_5xx_and_timeout_may_have_taken_effect(fault: httpx.Response | Exception) -> None:
     with pytest.raises(Unanswered) as caught:

@@ -1,4 +1,4 @@
-"""Attacks on the ladder's promises: what people, strangers and measured code do in between, and what must not follow."""
+"""Attacks on the ladder's promises: what people, strangers and measured code do, and what must not follow."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from typing import Any
 import pytest
 
 from cicatrix.core.cases import Case, CaseState
+from cicatrix.core.facts import Repository
 from cicatrix.core.operations import Kind
 from cicatrix.core.report_signature import report_key, sign
+from cicatrix.flows.context import Workshop
+from cicatrix.flows.gate import Asked, checks_of, keep, measure_commit
 from cicatrix.flows.ladder.asking import propose_fix, release, roll_back_commit, validate_commit
 from cicatrix.flows.ladder.climb import open_case
 from cicatrix.flows.tick import tick
+from cicatrix.git import Mirror
 from tests.ladder import validator
 from tests.ladder.conftest import Staged
-from tests.ladder.scene import ACTING, ACTIONS, BAD, FINE, SECOND, Scene
+from tests.ladder.scene import ACTING, ACTIONS, BAD, FINE, GOOD, SECOND, WORKFLOW, Scene
 
 LANDS = f"{ACTING}rollback: {{upTo: merge, directPush: [main], mergePerDay: 1}}\n"
 """A draft first, and the landing of what was validated."""
@@ -129,7 +133,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.shows("VA-1", "F28")
+@pytest.mark.shows("VA-1")
 @pytest.mark.parametrize("what", HOSTILE)
 def test_a_hostile_artifact_ends_its_case_and_holds_up_nobody(staged: Staged, what: str) -> None:
     scene = staged()
@@ -173,10 +177,7 @@ def test_a_run_that_somebody_deleted_ends_the_wait_at_the_deadline(staged: Stage
     scene = staged()
     case = proposed(scene)
     (dispatched,) = scene.world.dispatched
-    scene.repo.runs.remove(dispatched.run.state) if isinstance(scene.repo.runs, list) else scene.repo.runs.pop(
-        dispatched.run.id
-    )
-    scene.world.runs.pop(dispatched.run.id, None) if hasattr(scene.world, "runs") else None
+    scene.repo.runs.remove(scene.world.runs.pop(dispatched.run.id))
     after = ended(scene, case)
     assert after.state is CaseState.HANDED_OVER, after
     assert after.note.startswith("no_report: "), after.note
@@ -191,6 +192,33 @@ def test_an_artifact_that_can_never_be_fetched_ends_the_wait(staged: Staged) -> 
     after = ended(scene, case)
     assert after.state is CaseState.HANDED_OVER, after
     assert after.note.startswith("no_report: "), after.note
+
+
+@pytest.mark.shows("RD-3")
+def test_another_workflow_that_hears_the_dispatch_is_not_taken_for_the_validation(staged: Staged) -> None:
+    other = WORKFLOW.replace("Post-remediation check", "Notify")
+    scene = staged(files={**GOOD, ".github/workflows/z-notify.yml": other})
+    case = proposed(scene)
+    assert len(scene.world.dispatched) == 2
+    scene.run_validations(here=True)
+    after = scene.wait(case.id)
+    assert after.state is CaseState.CLOSED, after.note
+
+
+@pytest.mark.shows("RB-9", "VA-2")
+def test_a_revert_whose_improvement_nobody_measured_never_lands(staged: Staged) -> None:
+    scene = staged(lawbook=LANDS)
+    case = proposed(scene)
+    tip = scene.tip()
+
+    def incomparable(report: dict[str, Any]) -> dict[str, Any]:
+        told = {**report["measurement"], "tools": {"compile": "another version"}}
+        return signed(scene, {**report, "before": None, "measurement": told})
+
+    scene.run_validations(incomparable, here=True)
+    after = scene.wait(case.id)
+    assert scene.tip() == tip
+    assert "draft #1 waits" in after.note
 
 
 # --- asking for less never gets more ---
@@ -269,10 +297,41 @@ def test_a_branch_that_a_person_released_is_not_blocked_again_by_the_same_findin
         assert view.branch_block(scene.home.host, scene.home.id, "refs/heads/main") is None
 
 
+@pytest.mark.shows("RB-1")
+def test_a_measurement_by_other_checks_neither_accuses_nor_holds_up_the_search(staged: Staged) -> None:
+    scene = staged()
+    broken(scene)
+    folder = validator.cloned(scene.clone_url, scene.path / "gate")
+    given = checks_of(b"version: x.1\nchecks:\n  - {name: never, component: tests, command: ['false']}\n", "mine.yml")
+    found = measure_commit(Asked(folder=folder, checks=given, environ=scene.environ), now=scene.world.now)
+    keep(scene.ctx, scene.home, found)
+    case = scene.climbed(automatic=True)
+    assert case.state is CaseState.ROLLED_BACK, case.note
+
+
+def test_a_case_that_meets_something_strange_holds_up_no_other(staged: Staged) -> None:
+    scene = staged()
+    broken(scene)
+
+    def full(_: Repository) -> Mirror:
+        raise OSError(28, "No space left on device")
+
+    ctx = scene.context(workshop=Workshop(mirror=full, environ=scene.environ))
+    for name, rung in (("main", "rollback"), ("side", "dispatch")):
+        fix = {"sha": scene.first, "base": scene.first, "at": scene.now().isoformat(), "pull": 0, "asked": True}
+        head = scene.first
+        ref = f"refs/heads/{name}"
+        open_case(ctx, scene.home, ref=ref, head_sha=head, principal="cli:ada", rung=rung, fix=fix)
+    notes = [one.note for one in tick(ctx)]
+    print(notes)
+    assert "a fault of ours: OSError" in notes
+    assert scene.written["repository-dispatch"] == 1
+
+
 # --- names and things of strangers ---
 
 
-@pytest.mark.shows("F20", "RB-2")
+@pytest.mark.shows("T25")
 @pytest.mark.parametrize("name", ["wip/-x", "-x", "a..b", "x" * 300, "HEAD", "a b"])
 def test_a_branch_name_that_is_no_argument_ends_its_case_and_no_other(staged: Staged, name: str) -> None:
     scene = staged()
@@ -292,7 +351,7 @@ def test_a_branch_name_that_is_no_argument_ends_its_case_and_no_other(staged: St
     assert after.state is CaseState.HANDED_OVER, after
 
 
-@pytest.mark.shows("RB-5", "F28")
+@pytest.mark.shows("RB-5")
 def test_a_branch_of_our_name_that_a_stranger_made_is_left_alone(staged: Staged) -> None:
     scene = staged()
     bad = broken(scene)
@@ -304,7 +363,7 @@ def test_a_branch_of_our_name_that_a_stranger_made_is_left_alone(staged: Staged)
     assert scene.written == {}
 
 
-@pytest.mark.shows("F28", "RB-5")
+@pytest.mark.shows("RB-5")
 @pytest.mark.parametrize("lost", ["before", "refused"])
 def test_a_strangers_pull_request_from_our_branch_is_not_taken_for_ours(staged: Staged, lost: str) -> None:
     scene = staged()
@@ -332,7 +391,7 @@ def test_a_strangers_pull_request_from_our_branch_is_not_taken_for_ours(staged: 
 # --- secrets ---
 
 
-@pytest.mark.shows("F30", "VA-1")
+@pytest.mark.shows("VA-1")
 def test_the_nonce_is_told_to_nobody_who_reads_the_ledger(staged: Staged) -> None:
     scene = staged()
     case = proposed(scene)

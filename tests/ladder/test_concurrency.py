@@ -46,7 +46,7 @@ def side_by_side(workers: list[Context], work: Callable[[Context], object]) -> l
     return wrong
 
 
-@pytest.mark.shows("RB-7", "IT-4")
+@pytest.mark.shows("RB-7", "IT-4", "B11")
 def test_workers_that_tick_one_case_at_once_make_one_push_and_one_draft(staged: Staged) -> None:
     scene = staged()
     case_id = opened(scene)

@@ -81,7 +81,7 @@ def test_flow_normal_healthy(staged: Staged) -> None:
     assert scene.world.dispatched == []
 
 
-@pytest.mark.shows("RM-1", "RM-2", "RM-3", "RM-5", "RD-2", "RD-5", "VA-1", "VA-2", "VA-4")
+@pytest.mark.shows("RM-1", "RM-2", "RM-3", "RM-5", "RD-2", "RD-5", "VA-1", "VA-2", "VA-4", "B5", "B6", "B10", "C18")
 def test_flow_healing_succeeds(staged: Staged) -> None:
     scene = staged(checks=RUFF, lawbook=HEALS, files=PYTHON, environ=TOOLS)
     untidy = scene.commit(UNTIDY, "Hurry")
@@ -141,7 +141,7 @@ def test_flow_emergency_rollback(staged: Staged) -> None:
     assert scene.tip() == tip
 
 
-@pytest.mark.shows("RB-0", "RB-1", "RB-5", "RB-9", "VA-1")
+@pytest.mark.shows("RB-0", "RB-1", "RB-5", "RB-9", "VA-1", "B10", "C18", "C19")
 def test_flow_emergency_rollback_with_the_right_to_push(staged: Staged) -> None:
     scene = staged(checks=CHECKS, lawbook=DIRECT)
     bad = scene.commit(BAD, "Simplify")

@@ -242,7 +242,7 @@ def test_a_failing_audit_accuses_nobody(staged: Staged) -> None:
     held(scene, scene.climbed(), "environment_signal")
 
 
-@pytest.mark.shows("RB-9", "VA-3")
+@pytest.mark.shows("RB-9", "VA-3", "B10")
 def test_an_inconclusive_validation_is_a_persons(staged: Staged) -> None:
     scene = staged()
     broken(scene)

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from cicatrix.core.cases import Case, CaseState
 from cicatrix.core.operations import Kind, OperationState
+from cicatrix.core.redact import redact
 from cicatrix.flows.ladder.asking import validate_commit
 from cicatrix.flows.ladder.climb import climb, open_case
 from tests.ladder.conftest import Staged
@@ -43,13 +44,16 @@ def dispatches(scene: Scene) -> list[tuple[str, str]]:
     return [(op.state.value, str(op.params["credential"])) for op in found]
 
 
-@pytest.mark.shows("RD-1", "RD-5", "RD-6")
+@pytest.mark.shows("RD-1", "RD-5", "RD-6", "D7", "C18")
 def test_without_the_permission_the_second_credential_dispatches_and_that_is_said(staged: Staged) -> None:
     scene = limited(staged(tokens=BOTH))
     bad = scene.commit(BAD, "Simplify")
     case = scene.climbed()
     assert dispatches(scene) == [("REFUSED", "GITHUB_TOKEN"), ("CONFIRMED", "CI_REDISPATCH_TOKEN")]
     assert [e["login"] for e in scene.effects("repository-dispatch")] == ["hubot"]
+    targets = [op.target for op in scene.operations() if op.kind == Kind.DISPATCH]
+    assert len(set(targets)) == 2
+    assert [redact(target) for target in targets] == targets, "a credential's name before a colon looks like a secret"
     scene.run_validations(here=True)
     ended = scene.wait(case.id)
     assert ended.state is CaseState.CLOSED, ended.note
@@ -185,7 +189,7 @@ def test_a_lost_answer_is_looked_for_by_the_runs_name_and_never_sent_twice(
         assert ended.note.startswith(("no_report: ", "outcome_unknown: ")), ended.note
 
 
-@pytest.mark.shows("F30", "RD-3", "VA-1")
+@pytest.mark.shows("F30", "RD-3", "VA-1", "B10", "C17")
 def test_a_dispatch_that_no_workflow_hears_is_handed_over_at_the_deadline(staged: Staged) -> None:
     scene = staged(tokens=BOTH)
     scene.world.token(LIMITED, login="", kind="actions")
@@ -278,7 +282,7 @@ def test_a_case_has_so_many_dispatches_and_no_more(staged: Staged) -> None:
     assert "dispatch.perCase" in more.note, more.note
 
 
-@pytest.mark.shows("RD-4", "RB-7")
+@pytest.mark.shows("RD-4", "RB-7", "B11")
 def test_two_cases_do_not_work_on_one_ref_at_once(staged: Staged) -> None:
     scene = staged()
     first = asked(scene)

@@ -32,7 +32,7 @@ def held(scene: Scene, case: Case, code: str) -> None:
     assert scene.written == {}
 
 
-@pytest.mark.shows("RB-6")
+@pytest.mark.shows("RB-6", "B12")
 def test_so_many_rollbacks_a_day_and_no_more(staged: Staged) -> None:
     scene = staged(lawbook=f"{ACTING}rollback: {{createPerDay: 1}}\n")
     first = broken(scene)
@@ -146,14 +146,14 @@ def test_the_kill_switch_between_the_plan_and_the_write_holds_it(staged: Staged,
     assert scene.tip(f"cicatrix/revert/{bad[:12]}") is not None
 
 
-@pytest.mark.shows("RB-6")
+@pytest.mark.shows("RB-6", "B12")
 def test_a_registry_that_does_not_list_rollback_denies_it(staged: Staged) -> None:
     scene = staged(actions=[action for action in ACTIONS if action != "rollback"])
     broken(scene)
     held(scene, scene.climbed(), "registry_denied")
 
 
-@pytest.mark.shows("RB-6", "RB-8")
+@pytest.mark.shows("RB-6", "RB-8", "B12")
 def test_in_production_nothing_lands_without_an_approval_rule(staged: Staged) -> None:
     scene = staged(lawbook=DIRECT, deployment=replace(IN_CI, environment=Environment.PROD))
     bad = broken(scene)
@@ -210,7 +210,7 @@ def test_a_proven_culprit_is_proposed_although_health_is_no_emergency_and_never_
     assert scene.tip() == tip
 
 
-@pytest.mark.shows("RB-1", "GK-0")
+@pytest.mark.shows("RB-1", "GK-0", "B3")
 def test_what_the_outside_breaks_is_reverted_by_nobody(staged: Staged) -> None:
     outside = "  - {name: audit, component: security, command: [cat, /nonexistent-weather], parser: pip-audit}\n"
     scene = staged(checks=f"checks:\n{outside}")

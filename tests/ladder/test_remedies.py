@@ -64,7 +64,7 @@ def test_a_fix_that_makes_things_worse_is_closed_with_its_numbers(scene: Scene, 
     assert scene.written["push"] == 1
 
 
-@pytest.mark.shows("RB-0", "RB-9")
+@pytest.mark.shows("RB-0", "RB-9", "C19")
 def test_a_fix_that_makes_things_worse_and_is_merged_is_reverted(scene: Scene, tmp_path: Path) -> None:
     case = proposed(scene)
     draft = scene.repo.pulls[1]

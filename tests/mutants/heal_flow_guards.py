@@ -420,6 +420,20 @@ ATTACKS = (
         "    if False:",
     ),
     guard(
+        "a tick runs the code of a case that a gate opened",
+        "ladder/test_where_code_runs.py::test_a_tick_without_leave_measures_nothing_of_a_case_that_a_gate_opened",
+        "flows/ladder/measuring.py",
+        "    return rung.ctx.deployment.run_checks\n",
+        "    return True\n",
+    ),
+    guard(
+        "a label that opts a commit out is not read",
+        "ladder/test_opting_out.py::test_a_label_on_the_pull_request_opts_its_commit_out",
+        "flows/ladder/opting_out.py",
+        "if OFF in pull.labels",
+        "if False",
+    ),
+    guard(
         "a dispatch does not take its ref",
         f"{_DISPATCH}test_two_cases_do_not_work_on_one_ref_at_once",
         "flows/ladder/redispatch.py",

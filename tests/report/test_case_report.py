@@ -110,10 +110,11 @@ def test_a_validated_repair_is_told_with_its_numbers_and_its_run() -> None:
     refused = done(
         *("op-1", Kind.DISPATCH, Verb.REPOSITORY_DISPATCH),
         state=OperationState.REFUSED,
-        target="dispatch:bbbbbbbbbbbb:GITHUB_TOKEN",
+        params={"credential": "GITHUB_TOKEN"},
         answer='{"reasonCode": "permission_missing", "why": "no", "status": 403}',
     )
-    sent = done("op-2", Kind.DISPATCH, Verb.REPOSITORY_DISPATCH, target="dispatch:bbbbbbbbbbbb:CI_REDISPATCH_TOKEN")
+    second = {"credential": "CI_REDISPATCH_TOKEN"}
+    sent = done("op-2", Kind.DISPATCH, Verb.REPOSITORY_DISPATCH, params=second)
     pull = done("op-3", Kind.PULL_REQUEST, Verb.CREATE_PULL)
     report = told(story, refused, sent, pull, rows=(AFTER, BEFORE))
     assert report["remediation"]["applied"] is True
@@ -145,6 +146,36 @@ def test_the_rollbacks_status_comes_from_operations_and_not_from_what_the_case_r
     assert executed["rollback"]["status"] == "ROLLBACK EXECUTED"
     assert executed["rollback"]["write"]["operation"] == "op-2"
     assert executed["phases"]["phase3"] == "NOT RUN", "the revert is no remediation"
+
+
+CULPRIT = {"culprit": SHA, "lastGood": FIXED, "reds": 3, "evidence": 5}
+NO_DIRECT_PUSH = [{"reason": "direct_push_not_granted", "why": "rollback.directPush does not name main"}]
+
+
+@pytest.mark.shows("RP-3")
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (
+            {"cause": CULPRIT},
+            f"{SHA[:12]} broke main: {FIXED[:12]} below it is green, and 3 independent signals are red",
+        ),
+        ({"cause": {"explicit": SHA}, "explicit": SHA}, f"cli:ada named {SHA[:12]}"),
+        ({"cause": {"explicit": SHA}, "explicit": SHA, "remediation": True}, f"the merged fix {SHA[:12]} made things"),
+    ],
+    ids=["culprit", "named", "worse fix"],
+)
+def test_the_trigger_of_a_rollback_is_its_cause_and_not_why_it_was_no_direct_push(
+    known: dict[str, Any], said: str
+) -> None:
+    story = case(
+        principal="cli:ada", rollback={**known, "why": NO_DIRECT_PUSH}, verdict={"rollbackReason": "an earlier one"}
+    )
+    pull = done("op-1", Kind.PULL_REQUEST, Verb.CREATE_PULL, params=ROLLBACK, principal="cli:ada")
+    for operations in ((pull,), ()):
+        trigger = told(story, *operations, rows=(row("gate", measured(SHA, 0)),))["rollback"]["trigger"]
+        assert said in trigger
+        assert "directPush" not in trigger
 
 
 def test_without_a_measurement_there_is_no_report() -> None:

@@ -96,7 +96,7 @@ def headings(markdown: str) -> list[str]:
     return re.findall(r"^## (.*)$", markdown, flags=re.MULTILINE)
 
 
-@pytest.mark.shows("RP-1")
+@pytest.mark.shows("RP-1", "B7")
 @pytest.mark.parametrize("inputs", [given(), full(), given(measurement=measured(health=None))])
 def test_a_report_keeps_to_its_schema(inputs: Any) -> None:
     valid(build_report(inputs))
@@ -132,7 +132,7 @@ def test_the_seeds_sections_stand_in_its_order(inputs: Any) -> None:
     assert "**Exit Code:** 0" in text.rsplit("---", 1)[1]
 
 
-@pytest.mark.shows("RP-2")
+@pytest.mark.shows("RP-2", "C20")
 def test_before_and_after_are_numbers_with_commit_and_time() -> None:
     report = build_report(full())
     told = report["remediation"]
@@ -172,7 +172,7 @@ def test_measurements_that_do_not_compare_give_no_improvement(fields: dict[str, 
     assert why in render_markdown(report)
 
 
-@pytest.mark.shows("RP-3", "RB-0")
+@pytest.mark.shows("RP-3", "RB-0", "C20")
 @pytest.mark.parametrize("told", [RollbackStatus.PROPOSED, RollbackStatus.EXECUTED])
 @pytest.mark.parametrize("state", [None, *OperationState])
 def test_only_a_confirmed_operation_makes_a_rollback_proposed_or_executed(

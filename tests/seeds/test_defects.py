@@ -1,7 +1,7 @@
 """The defects of seed 000's original, told as stories to the seed's own algorithm and to ours (IT-3).
 
 Each story first shows the defect in `tests/seed_original.py`, so that a test here cannot pass because nothing happened,
-and then that the product does not have it. The last test holds the whole list: every id has its test somewhere.
+and then that the product does not have it. The list of all defects stands in `test_defects_002.py`.
 """
 
 from __future__ import annotations
@@ -17,16 +17,6 @@ import pytest
 from cicatrix.simulator import JobSpec, SimTransport
 from tests.seed_original import SeedOriginal
 from tests.stage import TOKEN, Stage, always_lost, broken, codes, job_of, lost
-from tools.assurance import ROOT, shown
-
-DEFECTS = (
-    *(f"A{n}" for n in range(1, 12)),
-    "A13",
-    *(f"A{n}" for n in range(16, 20)),
-    "C14",
-    *(f"D{n}" for n in (1, 2, 3, 4, 10, 12, 13, 14)),
-)
-"""What behaviour.md counts against the rerun seed and its ledger; A12, A14, A15 and the other C are of later parts."""
 
 FLAKY = JobSpec(id="flaky-unit", outcomes=always_lost())
 """A name that the seed's classifier takes for evidence, and a failure that is evidence."""
@@ -67,7 +57,7 @@ def test_a_refusal_by_github_is_no_rerun(stage: Stage, original: SeedOriginal) -
     assert stage.effects == []
 
 
-@pytest.mark.shows("IT-3", "A3", "D4", "RR-7")
+@pytest.mark.shows("IT-3", "A3", "D4", "RR-7", "C13")
 def test_a_skipped_job_is_not_rerun_by_the_call_for_its_neighbour(stage: Stage, original: SeedOriginal) -> None:
     jobs = [JobSpec(id="flaky-unit", outcomes=lost()), JobSpec(id="compile", outcomes=broken())]
     stage.red(jobs, number=1)
@@ -163,9 +153,3 @@ def test_bare_words_prove_nothing(stage: Stage, original: SeedOriginal, name: st
     assert before == 1
     assert codes(stage.ask()) == {name: "SKIP not_eligible"}
     assert len(stage.effects) == before
-
-
-@pytest.mark.shows("IT-3")
-def test_every_defect_of_part_1_has_its_test() -> None:
-    found = shown(ROOT / "tests")
-    assert [defect for defect in DEFECTS if not found.get(defect)] == []

@@ -38,7 +38,7 @@ def rows_below(heading: str) -> list[list[str]]:
 # --- the ten integration checks (tests/seeds/test_loop_002.py holds those that need the whole loop)
 
 
-@pytest.mark.shows("IT-1", "RD-1", "RD-5")
+@pytest.mark.shows("IT-1", "RD-1", "RD-5", "C17")
 def test_phase_3_workflow_configuration() -> None:
     """Phase 3 workflow configuration validation"""
     found = loaded(HEALING)
@@ -73,7 +73,7 @@ def test_post_remediation_workflow_components() -> None:
     assert actionlint(CHECK) == []
 
 
-@pytest.mark.shows("IT-1", "TK-1", "TK-2")
+@pytest.mark.shows("IT-1", "TK-1", "TK-2", "C21", "D7")
 def test_secure_token_documentation() -> None:
     """Secure token setup documentation validation"""
     order = re.findall(r"^### \d\. (.+)$", TOKENS, flags=re.MULTILINE)

@@ -6,6 +6,7 @@ import subprocess
 import zipfile
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,41 @@ def test_what_callers_hand_over_is_what_the_called_workflow_takes(bare: Desk, ch
         for job in loaded(ROOT / ".github/workflows" / name)["jobs"].values():
             wanted |= {right: level for right, level in job["permissions"].items() if wanted.get(right) != "write"}
         assert caller["permissions"] == wanted  # a called workflow cannot get more than its caller has
+
+
+def gate_jobs(bare: Desk, checkout: Path) -> dict[str, dict[str, Any]]:
+    bare.cicatrix("init", "--path", checkout, "--pin", PIN)
+    return dict(loaded(checkout / ".github/workflows/cicatrix-gate.yml")["jobs"])
+
+
+@pytest.mark.shows("GK-5", "RM-3")
+def test_a_gate_without_a_ledger_holds_nothing_and_keeps_its_measurement(bare: Desk, checkout: Path) -> None:
+    jobs = gate_jobs(bare, checkout)
+    assert (jobs["ledger"]["permissions"], len(jobs["ledger"]["steps"])) == ({}, 1), "it runs nothing of anybody's"
+    gate = jobs["gate"]
+    assert gate["permissions"] == {"contents": "read"}
+    assert not [word for word in ("secrets.", "github.token", "GITHUB_TOKEN") if word in str(gate)]
+    upload = gate["steps"][-1]["with"]
+    assert (upload["name"], upload["retention-days"]) == ("cicatrix-gate", 90)
+    assert upload["path"] in gate["steps"][-2]["with"]["arguments"].split("\n"), "what the gate writes is what is kept"
+    assert "cancelled()" in gate["steps"][-1]["if"], "a failed gate is kept as well"
+
+
+@pytest.mark.shows("GK-5", "RM-3")
+def test_a_gate_with_a_ledger_gets_what_its_case_needs_and_no_token_of_a_person(bare: Desk, checkout: Path) -> None:
+    jobs = gate_jobs(bare, checkout)
+    stored = jobs["gate-with-ledger"]
+    assert stored["permissions"] == {"actions": "read", "contents": "write", "pull-requests": "write"}
+    assert set(stored["steps"][-1]["env"]) == {"GITHUB_TOKEN", "CICATRIX_DATABASE_URL"}
+    assert [n for n in jobs if "CI_REDISPATCH_TOKEN" in str(jobs[n])] == ["healing"]
+    conditions = [jobs[name]["if"] for name in ("gate", "gate-with-ledger")]
+    assert conditions == [f"${{{{ needs.ledger.outputs.there {sign} 'true' }}}}" for sign in ("!=", "==")], (
+        "one of both"
+    )
+    for name in ("gate", "gate-with-ledger"):
+        assert name in jobs["healing"]["needs"]
+        assert f"needs.{name}.outputs.exit_code == '1'" in jobs["healing"]["if"]
+        assert jobs[name]["steps"][0]["with"]["persist-credentials"] is False
 
 
 @pytest.mark.shows("RD-3")

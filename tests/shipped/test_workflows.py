@@ -74,7 +74,7 @@ def test_actions_are_pinned_by_commit_with_their_version_beside(file: Path) -> N
             assert re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
 
 
-@pytest.mark.shows("T30")
+@pytest.mark.shows("T30", "B11", "B8")
 @pytest.mark.parametrize("file", OURS, ids=names(OURS))
 def test_rights_are_granted_by_job_and_nothing_is_cancelled_midway(file: Path) -> None:
     found = loaded(file)
@@ -95,7 +95,7 @@ def test_no_checkout_leaves_its_token_behind(file: Path) -> None:
             assert one["with"]["persist-credentials"] is False, one["name"]
 
 
-@pytest.mark.shows("T30", "RD-2")
+@pytest.mark.shows("T30", "RD-2", "B8")
 @pytest.mark.parametrize("file", EVERYTHING, ids=names(EVERYTHING))
 def test_no_expression_stands_in_a_script(file: Path) -> None:
     """Not only none of the event: an expression is text that GitHub puts into the script before a shell reads it."""
@@ -115,7 +115,7 @@ def jobs_with(document: dict[str, Any], text: str) -> set[str]:
     return {name for name, job in document["jobs"].items() if text in str(job)}
 
 
-@pytest.mark.shows("VA-1")
+@pytest.mark.shows("VA-1", "B5", "B8")
 def test_the_key_and_foreign_code_never_share_a_machine() -> None:
     found = loaded(CHECK)
     assert jobs_with(found, "secrets.") == {"report"}
@@ -188,7 +188,7 @@ def payload_of(tmp_path: Path, given: object, typed: object = None) -> str:
     return found["payload"]
 
 
-@pytest.mark.shows("RD-2")
+@pytest.mark.shows("RD-2", "B8")
 def test_a_hostile_payload_does_nothing_on_its_way(tmp_path: Path) -> None:
     given = {**dict.fromkeys(FIELDS, HOSTILE), "cicatrix": {HOSTILE: HOSTILE}}
     assert json.loads(payload_of(tmp_path, given)) == given

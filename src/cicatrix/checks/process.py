@@ -1,16 +1,19 @@
 """Runs one argument list of a stranger's repository: no secret in its environment, an end to its time and output.
 
-What it starts ends with it. Nothing here protects the disk or the network from it: who measures strangers' code does so
-on a machine that has nothing to lose, as GitHub's runners are.
+What it starts ends with it. It cannot read the environment or memory of this process on Linux, unless it is root; but
+nothing here protects the disk, the network or other processes of the same user from it: who measures strangers' code
+does so on a machine that has nothing to lose, as GitHub's runners are.
 """
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -18,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -89,6 +93,7 @@ def run(
     command does: a missing program, a crash and a timeout are values.
     """
     started = time.monotonic()
+    _hide()
     if not folder.is_dir():
         return Ran(exit_code=None, missing="the folder where it runs does not exist")
     with tempfile.TemporaryDirectory(prefix="cicatrix-home-", ignore_cleanup_errors=True) as home:
@@ -105,6 +110,18 @@ def run(
         except (OSError, ValueError) as trouble:
             return Ran(exit_code=None, missing=_why(command[0], trouble), duration_ms=_since(started))
         return _until_end(process, timeout, largest, started)
+
+
+_PR_SET_DUMPABLE = 4
+"""https://man7.org/linux/man-pages/man2/PR_SET_DUMPABLE.2const.html"""
+
+
+@cache
+def _hide() -> None:
+    """From here on no process of the same user reads our `/proc/PID/environ` or memory, where our tokens are."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _until_end(process: subprocess.Popen[bytes], timeout: timedelta, largest: int, started: float) -> Ran:

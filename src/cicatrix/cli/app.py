@@ -235,6 +235,9 @@ def gate(
     ] = None,
     report_only: Annotated[bool, typer.Option("--report-only", help="Store nothing and open no case.")] = False,
     history: Annotated[bool, typer.Option("--history", help="Show stored measurements; measure nothing.")] = False,
+    output_file: Annotated[
+        Path | None, typer.Option("--output-file", metavar="FILE", help="Where the JSON goes as well.")
+    ] = None,
     repo: Repo = None,
     lawbook: Lawbook = None,
     as_json: AsJson = False,
@@ -250,6 +253,7 @@ def gate(
         checks=checks,
         report_only=report_only,
         history=history,
+        file=output_file,
         lawbook=lawbook,
     )
     raise typer.Exit(gating.gate(options, as_json=as_json, output=output))

@@ -5,6 +5,7 @@ Ends with the seed's exit codes: 0 ok, 1 blocked or crash, 2 warning, and 64 for
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ class Options:
     checks: Path | None = None
     report_only: bool = False
     history: bool = False
+    file: Path | None = None
     lawbook: Path | None = None
 
 
@@ -103,6 +105,7 @@ def _gate(settings: Settings, options: Options, shape: Format) -> int:
     code = exit_code(found.measurement, kept.block)
     told = _told(settings, name, found, kept, code)
     _tell_the_runner(settings, told, found, kept)
+    _write(options.file, told)
     if shape is Format.JSON:
         state.screen.json(told)
     else:
@@ -261,6 +264,17 @@ def _history(settings: Settings, options: Options, shape: Format) -> int:
     else:
         show_history(state.screen, rows)
     return Code.DONE
+
+
+def _write(path: Path | None, told: dict[str, Any]) -> None:
+    if path is None:
+        return
+    try:
+        path.write_text(json.dumps(state.screen.masked(told), indent=2) + "\n", encoding="utf-8")
+    except OSError as trouble:
+        raise Stop(
+            "The measurement cannot be written.", f"{path}: {trouble.strerror}.", "Check the path and its rights."
+        ) from None
 
 
 def _file(path: Path) -> bytes:

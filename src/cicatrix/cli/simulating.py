@@ -10,14 +10,14 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from urllib.parse import urlsplit
 
 from cicatrix.lawbook import load_yaml
 from cicatrix.simulator import SimulatorError, World
 from cicatrix.simulator import scenario as scenarios
-from cicatrix.simulator.server import serve
+from cicatrix.simulator.server import Server, serve
 
 from . import state
+from .drill_runner import Runner
 from .errors import Stop
 
 TOKEN = "demo-token"  # noqa: S105 -- a simulated GitHub's, worth nothing anywhere
@@ -28,30 +28,40 @@ def simulate(*, port: int, scenario: Path | None, speed: float) -> None:
 
     The drill's ledger is a file in a folder of its own, which goes away with the simulated GitHub that it tells of.
     """
-    screen = state.screen
-    world, token = _world(scenario)
-    world.follow_clock(lambda: datetime.now(UTC), speed)
-    try:
-        server = serve(world, port)
-    except OSError as trouble:
-        raise Stop(
-            "The simulated GitHub cannot listen.",
-            f"Port {port} on loopback: {trouble.strerror}.",
-            "Name another port with --port; 0 takes a free one.",
-        ) from None
     signal.signal(signal.SIGTERM, _ended)
-    prefix = f"cicatrix-drill-{urlsplit(server.api_url).port}-"
-    drill = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
-    with server, drill as folder:
-        ledger = Path(folder) / "ledger.db"
+    with tempfile.TemporaryDirectory(prefix="cicatrix-drill-", ignore_cleanup_errors=True) as made:
+        folder = Path(made)
+        world, token = _world(scenario, folder / "git")
+        world.follow_clock(lambda: datetime.now(UTC), speed)
+        try:
+            server = serve(world, port)
+        except OSError as trouble:
+            raise Stop(
+                "The simulated GitHub cannot listen.",
+                f"Port {port} on loopback: {trouble.strerror}.",
+                "Name another port with --port; 0 takes a free one.",
+            ) from None
+        with server:
+            _serve(server, world, token, folder, speed)
+
+
+def _serve(server: Server, world: World, token: str, folder: Path, speed: float) -> None:
+    screen = state.screen
+    with Runner(world, server.api_url, folder / "runner"):
+        ledger = folder / "ledger.db"
         screen.line(f"export GITHUB_API_URL={server.api_url}")
         screen.line(f"export GITHUB_TOKEN={shlex.quote(token)}")
         screen.line(f"export CICATRIX_DATABASE_URL={shlex.quote(str(ledger))}")
         screen.line("export CICATRIX_POLL_INTERVAL=1")
+        cloned = [f"{server.api_url}/{repo.full_name}.git" for repo in world.repositories.values() if repo.git]
+        if cloned:
+            screen.line(f"export DRILL_CLONE_URL={shlex.quote(cloned[0])}")
         for repository in world.repositories.values():
             pulls = ", ".join(f"#{number}" for number in repository.pulls) or "no pull request"
             screen.say(f"{repository.full_name}: {pulls}, {len(repository.runs)} runs")
         screen.say(f"{speed:g} simulated seconds a second; logs come from {server.log_url}")
+        for url in cloned:
+            screen.say(f"git clone {url}; what a dispatch starts there is run on this machine")
         screen.say("Ctrl-C ends it and removes the drill's ledger")
         threading.Event().wait()
 
@@ -61,7 +71,7 @@ def _ended(_number: int, _frame: FrameType | None) -> None:
     sys.exit(0)
 
 
-def _world(scenario: Path | None) -> tuple[World, str]:
+def _world(scenario: Path | None, folder: Path) -> tuple[World, str]:
     if scenario is None:
         text = scenarios.DEFAULT
     else:
@@ -73,7 +83,7 @@ def _world(scenario: Path | None) -> tuple[World, str]:
                 "The scenario cannot be read.", f"{scenario}: {why}.", "Check the path and its rights."
             ) from None
     try:
-        world = scenarios.load(text, now=datetime.now(UTC))
+        world = scenarios.load(text, now=datetime.now(UTC), folder=folder)
     except SimulatorError as wrong:
         raise Stop(
             "The scenario cannot be used.",

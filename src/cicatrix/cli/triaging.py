@@ -13,7 +13,7 @@ from cicatrix.core.plan.call import counted
 from cicatrix.flows.context import Context
 from cicatrix.flows.prompt import prompt as write_prompts
 from cicatrix.flows.seed_000 import InvalidInput
-from cicatrix.flows.triage import MAX_LOG_BYTES, MAX_STEPS, Bounds, triage_target
+from cicatrix.flows.triage import MAX_LOG_BYTES, MAX_STEPS, Bounds, Triaged, triage_target
 
 from . import state
 from .errors import usage
@@ -38,12 +38,12 @@ def triage(target: str | None, options: Options, *, as_json: bool, output: Forma
     """Print the triage report; writes nothing."""
     screen = state.screen
     shape = screen.format(output, as_json)
-    with _triaged(target, options) as (_, report):
+    with _triaged(target, options) as (_, triaged):
         pass
     if shape is Format.JSON:
-        screen.json(report)
+        screen.json(triaged.report)
     else:
-        _show(report)
+        _show(triaged.report)
 
 
 def prompt(
@@ -58,8 +58,8 @@ def prompt(
     """Print one prompt for each class of failure, the primary one first; writes nothing."""
     screen = state.screen
     shape = screen.format(output, as_json)
-    with _triaged(target, options) as (ctx, report):
-        made = write_prompts(ctx, report, max_files=max_files, prefer_minimal_diff=prefer_minimal_diff)
+    with _triaged(target, options) as (ctx, triaged):
+        made = write_prompts(ctx, triaged, max_files=max_files, prefer_minimal_diff=prefer_minimal_diff)
     if shape is Format.JSON:
         screen.json(made)
         return
@@ -72,7 +72,7 @@ def prompt(
 
 
 @contextmanager
-def _triaged(target: str | None, options: Options) -> Iterator[tuple[Context, dict[str, Any]]]:
+def _triaged(target: str | None, options: Options) -> Iterator[tuple[Context, Triaged]]:
     settings = settings_of(lawbook=options.lawbook)
     pointed = parse_all(
         [] if target is None else [target], repo=options.repo, run_id=options.run_id, hosts=wiring.hosts(settings)
@@ -81,7 +81,7 @@ def _triaged(target: str | None, options: Options) -> Iterator[tuple[Context, di
         require_lawbook(ctx)
         try:
             with named_if_missing(ctx, pointed.target):
-                report = triage_target(
+                triaged = triage_target(
                     ctx,
                     pointed.target,
                     bounds=Bounds(log_bytes=options.max_log_bytes, steps=options.max_steps),
@@ -94,7 +94,7 @@ def _triaged(target: str | None, options: Options) -> Iterator[tuple[Context, di
                 f"{wrong.field}: {wrong.problem}.",
                 "`cicatrix triage --help` shows what may be given.",
             ) from None
-        yield ctx, report
+        yield ctx, triaged
 
 
 def _show(report: Mapping[str, Any]) -> None:

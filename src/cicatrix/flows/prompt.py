@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Sequence
 from typing import Any
 
+from cicatrix.core.health.model import Check
 from cicatrix.core.prompt import Wishes, prompts
 from cicatrix.flows.context import Context
 from cicatrix.flows.seed_000 import InvalidInput
+from cicatrix.flows.triage import Triaged
 
-__all__ = ["MOST_FILES", "NoFailures", "prompt"]
+__all__ = ["MOST_FILES", "NoFailures", "prompt", "verification_steps"]
 
 MAX_FILES = 5
 """The seed's default."""
@@ -30,25 +33,37 @@ class NoFailures(Exception):  # noqa: N818  -- named for what is the case, as Gi
 
 def prompt(
     ctx: Context,
-    triage_report: Mapping[str, Any],
+    triaged: Triaged,
     *,
     max_files: int = MAX_FILES,
     prefer_minimal_diff: bool = True,
-    verification: tuple[str, ...] = (),
 ) -> list[dict[str, Any]]:
-    """One prompt for each class of failure in a report of `cicatrix.flows.triage.triage`, primary first.
+    """One prompt for each class of failure that a triage found, primary first. The lawbook's checks verify a repair.
 
     `max_files` bounds both the files that are named as hints and the files that a repair may change.
-    `prefer_minimal_diff` asks for the smallest change, else for the cause. `verification` are the lawbook's steps.
+    `prefer_minimal_diff` asks for the smallest change, else for the cause.
     Raises NoFailures when nothing failed, InvalidInput for `max_files` outside of 1..50.
     """
     if isinstance(max_files, bool) or not 1 <= max_files <= MOST_FILES:
         raise InvalidInput("maxFiles", f"must be a whole number from 1 to {MOST_FILES}, not {max_files!r}")
-    made = prompts(
-        triage_report,
-        Wishes(max_files=max_files, prefer_minimal_diff=prefer_minimal_diff, verification=verification),
-    )
+    steps = verification_steps(triaged.checks)
+    wishes = Wishes(max_files=max_files, prefer_minimal_diff=prefer_minimal_diff, verification=steps)
+    made = prompts(triaged.report, wishes)
     if not made:
-        raise NoFailures(triage_report["summary"]["overall"])
-    ctx.log("prompt.made", requestId=triage_report["requestId"], hashes=",".join(one["promptHash"] for one in made))
+        raise NoFailures(triaged.report["summary"]["overall"])
+    ctx.log("prompt.made", requestId=triaged.report["requestId"], hashes=",".join(one["promptHash"] for one in made))
     return made
+
+
+def verification_steps(checks: Sequence[Check]) -> tuple[str, ...]:
+    """The checks that block, in the lawbook's order, each as one line for a shell at the repository's root.
+
+    Quoted so that a shell hands the program the very arguments that `gate` gives it. What gives no more than a warning
+    is left out: it need not succeed.
+    """
+    return tuple(_step(check) for check in checks if check.blocking)
+
+
+def _step(check: Check) -> str:
+    command = shlex.join(check.command)
+    return command if check.directory == "." else f"(cd {shlex.quote(check.directory)} && {command})"

@@ -5,6 +5,7 @@ Every step is short, idempotent and serial for its case. What matters is what is
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -42,6 +43,8 @@ from cicatrix.ledger import LedgerError, LedgerUnavailable, StaleEpoch
 LEASE = timedelta(minutes=2)
 LIVE_RUN_WAIT = timedelta(minutes=1)
 """How long a case that waits for a live run sleeps between two looks at it."""
+STRANGE = (ValueError, LookupError, TypeError, OSError)
+"""What code raises that met something strange: foreign data that it did not expect, a disk that is full."""
 SYSTEM = "system"
 """The principal of our own scheduler (GE-3); a person's request keeps its person through every tick."""
 
@@ -116,6 +119,11 @@ def _guarded_case(ctx: Context, due: Case) -> Ticked | None:
         raise
     except LedgerError as trouble:
         return _of_case(due, due.state, str(trouble))
+    except STRANGE as fault:  # what nobody foresaw in one case must not keep the others waiting
+        ctx.log("case.fault", case=due.id, error="".join(traceback.format_exception(fault)).strip())
+        note = f"a fault of ours: {type(fault).__name__}"
+        _try_later(ctx, case, note)
+        return _of_case(due, due.state, note)
     return _of_case(due, after.state, after.note)
 
 

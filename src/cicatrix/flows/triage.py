@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from cicatrix.core.attempts import RunFacts, is_dependant_failure, merged_jobs
 from cicatrix.core.facts import CheckRun, Job, Listing, PullRequest, Repository, WorkflowRun
+from cicatrix.core.health.model import Check
 from cicatrix.core.plan import NOT_FAILED
 from cicatrix.core.redact import redact as redact_shapes
 from cicatrix.core.triage import Excerpt, Finding, StepLine, Subject, triage_report
@@ -23,7 +24,7 @@ from cicatrix.flows.policies import Rules, access_denial, lawbook_of, read_rules
 from cicatrix.flows.reading import ACTIONS_APP, Place, Target, newer_run, read_run, repository_of
 from cicatrix.flows.seed_000 import LONGEST_REQUEST_ID, InvalidInput
 
-__all__ = ["MAX_LOG_BYTES", "MAX_STEPS", "Bounds", "triage", "triage_target"]
+__all__ = ["MAX_LOG_BYTES", "MAX_STEPS", "Bounds", "Triaged", "triage", "triage_target"]
 
 MAX_LOG_BYTES, MAX_STEPS = 65_536, 50
 """The seed's defaults."""
@@ -50,6 +51,16 @@ class Bounds:
                 raise InvalidInput(name, f"must be a whole number from 1 to {most}, not {value!r}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Triaged:
+    """What was found, and how the repository checks a repair of it."""
+
+    report: dict[str, Any]
+    """In the seed's shape 1.0; docs/triage.md names every field."""
+    checks: tuple[Check, ...]
+    """Declared by the lawbook that the report names by its hash."""
+
+
 def triage(
     ctx: Context,
     owner: str,
@@ -61,8 +72,8 @@ def triage(
     max_steps: int = MAX_STEPS,
     request_id: str,
     redact: Redact = redact_shapes,
-) -> dict[str, Any]:
-    """The triage report of a pull request's head, in the seed's shape 1.0 (docs/triage.md names every field).
+) -> Triaged:
+    """The triage of a pull request's head.
 
     `workflow_run_id` leaves out everything but one run of the head. `redact` masks what is known to be secret here
     beside what looks like one; it is applied before anything is hashed.
@@ -84,7 +95,7 @@ def triage(
 
 def triage_target(
     ctx: Context, target: Target, *, bounds: Bounds, request_id: str, redact: Redact = redact_shapes
-) -> dict[str, Any]:
+) -> Triaged:
     """As `triage`, for anything that can be pointed at. A run that names no pull request is triaged by itself."""
     if not 1 <= len(request_id) <= LONGEST_REQUEST_ID:
         raise InvalidInput("requestId", f"must have 1..{LONGEST_REQUEST_ID} characters")
@@ -111,7 +122,7 @@ def triage_target(
         head_ref=redact(pull.head_ref) if pull else "",
         base_ref=redact(pull.base_ref) if pull else "",
     )
-    return triage_report(
+    report = triage_report(
         subject,
         found.findings,
         pending=found.pending,
@@ -119,6 +130,7 @@ def triage_target(
         incomplete=holes[0] if holes else None,
         truncated=found.cut,
     )
+    return Triaged(report=report, checks=resolved.lawbook.checks)
 
 
 def _whole(value: object) -> bool:

@@ -20,6 +20,8 @@
         collaborators: {octocat: write}  # read, triage, write, maintain, admin; else read, or none where private
         protected: [main]
         files: {README.md: "hello"}
+        git: false                    # true: a real repository, which begins with `files` and `workflows`
+        commits: []                   # with git, oldest first: {message: Add it, files: {a.py: "text", b.py: null}}
         workflows:
           - path: .github/workflows/ci.yml
             name: CI
@@ -73,6 +75,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -144,7 +147,7 @@ repositories:
 """The world of `cicatrix simulate` without a file: pull requests that a rerun heals, and some that it cannot."""
 
 _TOP = "now seed listing skipped_shown omit_run_attempt rate_limit tokens teams repositories faults"
-_REPOSITORY = "name default_branch private collaborators protected files workflows pull_requests runs"
+_REPOSITORY = "name default_branch private collaborators protected files git commits workflows pull_requests runs"
 _JOB = "id name needs matrix dynamic_matrix always environment uses jobs labels seconds steps outcomes matrix_outcomes"
 _PULL = "number head_branch base_branch fork fork_deleted auto_merge state author"
 _REVIEWS = ("APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED", "PENDING")
@@ -153,10 +156,11 @@ _PULL_STATE = "draft labels assignees changes reviews"
 _WORDS = ("success", "failure", "lost_runner", "never_acquired", "timed_out", "cancelled")
 
 
-def load(text: str, *, now: datetime | None = None) -> World:
+def load(text: str, *, now: datetime | None = None, folder: Path | None = None) -> World:
     """The world that a scenario describes. Raises SimulatorError with the place of what is wrong.
 
-    `now` is the world's time when the scenario gives none; one of the two must be there.
+    `now` is the world's time when the scenario gives none; one of the two must be there. `folder` is where the
+    repositories with git are kept; without it there can be none.
     """
     try:
         tree = YAML(typ="safe", pure=True).load(text)
@@ -179,7 +183,7 @@ def load(text: str, *, now: datetime | None = None) -> World:
             raise SimulatorError(f"teams: {name!r} is no team; write organisation/slug")
         made.team(organisation, slug, _names(members, f"teams.{name}"))
     for where, repository in _items(top.get("repositories", ()), "repositories"):
-        _repository(made, where, repository)
+        _repository(made, where, repository, folder)
     for where, fault in _items(top.get("faults", ()), "faults"):
         values = _mapping(fault, where, "kind endpoint count probability seconds form skip")
         made.faults.add(_text(values, "kind", where), **{k: v for k, v in values.items() if k != "kind"})
@@ -198,7 +202,7 @@ def _now(top: Mapping[str, Any], now: datetime | None) -> datetime:
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
-def _repository(made: World, where: str, tree: Any) -> None:
+def _repository(made: World, where: str, tree: Any, folder: Path | None) -> None:
     values = _mapping(tree, where, _REPOSITORY)
     repo = made.repository(_text(values, "name", where), default_branch=values.get("default_branch", "main"))
     repo.private = bool(values.get("private", False))
@@ -212,6 +216,7 @@ def _repository(made: World, where: str, tree: Any) -> None:
         parts = _mapping(workflow, place, "path name on jobs")
         jobs = [_job(p, j) for p, j in _items(parts.get("jobs", ()), f"{place}.jobs")]
         repo.workflow(_text(parts, "path", place), jobs, on=parts.get("on", "pull_request"), name=parts.get("name"))
+    _git(repo, where, values, folder)
     for place, pull in _items(values.get("pull_requests", ()), f"{where}.pull_requests"):
         parts = _mapping(pull, place, f"{_PULL} {_PULL_STATE} checks runs")
         number = _integer(parts.get("number"), f"{place}.number")
@@ -230,6 +235,25 @@ def _repository(made: World, where: str, tree: Any) -> None:
             _run(repo, run_place, run, opened)
     for place, run in _items(values.get("runs", ()), f"{where}.runs"):
         _run(repo, place, run, None)
+
+
+def _git(repo: SimRepository, where: str, values: Mapping[str, Any], folder: Path | None) -> None:
+    """The real repository behind it with the commits that people made, where the scenario asks for one."""
+    commits = _items(values.get("commits", ()), f"{where}.commits")
+    if not values.get("git", False):
+        if commits:
+            raise SimulatorError(f"{where}.commits: a repository without git has none; write git: true")
+        return
+    if folder is None:
+        raise SimulatorError(f"{where}.git: there is no folder to keep it in")
+    git = repo.attach_git(folder / f"{repo.full_name}.git")
+    for place, commit in commits:
+        parts = _mapping(commit, place, "branch message files")
+        branch = parts.get("branch", repo.default_branch)
+        changed = _mapping(parts.get("files", {}), f"{place}.files", None)
+        files = {str(path): None if text is None else str(text) for path, text in changed.items()}
+        parents = None if branch in git.heads() else [git.heads()[repo.default_branch]]
+        git.commit(str(branch), files, _text(parts, "message", place), parents=parents)
 
 
 def _run(repo: SimRepository, where: str, tree: Any, pull: SimPull | None) -> None:

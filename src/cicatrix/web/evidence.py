@@ -12,6 +12,7 @@ from starlette.responses import Response
 from cicatrix.core.actions import ActionType
 from cicatrix.flows.prompt import NoFailures
 from cicatrix.flows.prompt import prompt as prompt_flow
+from cicatrix.flows.triage import Triaged
 from cicatrix.flows.triage import triage as triage_flow
 from cicatrix.github import Refused
 
@@ -46,7 +47,7 @@ class AskedTriage(BaseModel):
 )
 def triage(caller: AsksGitHub, pr_number: PathNumber, asked: Annotated[AskedTriage, Query()]) -> Response:
     caller.permit(ActionType.COLLECT_SUMMARY, asked.owner, asked.repo)
-    report = _report(
+    triaged = _triaged(
         caller,
         asked.owner,
         asked.repo,
@@ -55,7 +56,7 @@ def triage(caller: AsksGitHub, pr_number: PathNumber, asked: Annotated[AskedTria
         max_log_bytes=asked.max_log_bytes,
         max_steps=asked.max_steps,
     )
-    return answer(caller.service.clean(report))
+    return answer(caller.service.clean(triaged.report))
 
 
 @router.post(
@@ -69,16 +70,16 @@ def triage(caller: AsksGitHub, pr_number: PathNumber, asked: Annotated[AskedTria
 def prompt(caller: AsksGitHub, raw: AskingBody, pr_number: PathNumber) -> Response:
     asked = parsed(PromptBody, raw)
     caller.permit(ActionType.COLLECT_SUMMARY, asked.owner, asked.repo)
-    report = _report(caller, asked.owner, asked.repo, pr_number, workflow_run_id=asked.workflow_run_id)
+    found = _triaged(caller, asked.owner, asked.repo, pr_number, workflow_run_id=asked.workflow_run_id)
     try:
-        made = prompt_flow(caller.ctx, report, max_files=asked.max_files, prefer_minimal_diff=asked.prefer_minimal_diff)
+        made = prompt_flow(caller.ctx, found, max_files=asked.max_files, prefer_minimal_diff=asked.prefer_minimal_diff)
     except NoFailures as nothing:
         raise Problem("NO_FAILURES", f"{nothing.what} {nothing.why}", nothing.next) from None
     told = {"schemaVersion": "1.0", "requestId": caller.request_id, "prompts": made}
     return answer(caller.service.clean(told))
 
 
-def _report(caller: Caller, owner: str, repo: str, number: int, **bounds: Any) -> dict[str, Any]:
+def _triaged(caller: Caller, owner: str, repo: str, number: int, **bounds: Any) -> Triaged:
     try:
         return triage_flow(
             caller.ctx, owner, repo, number, request_id=caller.request_id, redact=caller.service.redact, **bounds

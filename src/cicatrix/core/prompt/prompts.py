@@ -17,6 +17,8 @@ SHOWN = 20
 """Failures of a prompt that are shown with their lines; the rest is named."""
 EXCERPT = 6_000
 """Characters of each excerpt that a prompt shows."""
+STEP = 2_000
+"""Characters of a verification step that the text shows; `verifySteps` has all."""
 SEVERITY = ("deterministic", "unknown", "infra_persistent", "infra_transient", "flaky_probable", "cancelled")
 _TIERS = {
     "deterministic": 0,
@@ -62,7 +64,7 @@ def _prompt(
     report: Mapping[str, Any], name: str, failures: Sequence[Mapping[str, Any]], wishes: Wishes, *, primary: bool
 ) -> dict[str, Any]:
     hints = file_hints([failure["evidence"]["excerpt"] for failure in failures], wishes.max_files)
-    verify = [" ".join(seen(step).split()) for step in wishes.verification]
+    verify = [" ".join(seen(step).splitlines()) for step in wishes.verification]
     done = _done(name, wishes)
     sections = (
         ("Context", _context(report, name)),
@@ -163,7 +165,7 @@ def _hints(hints: Sequence[FileHint]) -> str:
 def _verification(steps: Sequence[str], failures: Sequence[Mapping[str, Any]]) -> str:
     if steps:
         return "Run these, in this order; each must succeed:\n\n" + "\n".join(
-            f"{place}. {inline(step)}" for place, step in enumerate(steps, 1)
+            f"{place}. {inline(step, STEP)}" for place, step in enumerate(steps, 1)
         )
     names = ", ".join(dict.fromkeys(inline(f["checkName"]) for f in failures[:SHOWN]))
     return f"The lawbook configures no verification steps. The checks themselves have to end in success: {names}."

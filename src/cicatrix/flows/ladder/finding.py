@@ -28,7 +28,8 @@ def _run(event: str) -> Callable[[Context, Operation], Found]:
     def look(ctx: Context, operation: Operation) -> Found:
         since = operation.sent_at or operation.created_at
         listing = ctx.github.runs_since(operation.owner, operation.repository, event, since)
-        mine = next((run for run in listing.items if operation.id in run.display_title and _is_ours(operation, run)), None)
+        named = (run for run in listing.items if operation.id in run.display_title)
+        mine = next((run for run in named if _is_ours(operation, run)), None)
         return None if mine is None else {"runId": mine.id}
 
     return look
@@ -82,7 +83,8 @@ def _closed_pull(ctx: Context, operation: Operation) -> Found:
 def _commented(ctx: Context, operation: Operation) -> Found:
     listing = ctx.github.comments(operation.owner, operation.repository, operation.pull_request)
     marker, digest = _text(operation, "marker"), _text(operation, "bodyHash")
-    mine = next((c for c in listing.items if marker in c.body and digest in c.body), None)
+    ours = [c for c in listing.items if c.author == operation.identity]
+    mine = next((c for c in ours if marker in c.body and digest in c.body), None)
     return None if mine is None else {"commentId": mine.id}
 
 

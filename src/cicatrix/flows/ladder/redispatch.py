@@ -108,7 +108,7 @@ def _dispatched(rung: Rung, subject: Subject, asked: Mapping[str, Any]) -> Await
                 raise
             tried = [*tried, _attempt(dispatcher, HealReason.CREDENTIAL_INVALID.value, str(trouble), status)]
             continue
-        effect = ensure(acting, _wish(rung, subject, asked, dispatcher), _guard(rung, subject, str(asked["opId"])))
+        effect = ensure(acting, _wish(rung, subject, asked), _guard(rung, subject, str(asked["opId"])))
         _note(rung, dispatcher)
         if effect.state is not EffectState.REFUSED:
             return rung, effect
@@ -174,7 +174,7 @@ def _guard(rung: Rung, subject: Subject, op_id: str) -> Any:
     return guard
 
 
-def _wish(rung: Rung, subject: Subject, asked: Mapping[str, Any], dispatcher: Dispatcher) -> Wish:
+def _wish(rung: Rung, subject: Subject, asked: Mapping[str, Any]) -> Wish:
     rules = rung.resolved.lawbook.dispatch
     direct = rules.via == "workflow_dispatch"
     deadline = datetime.fromisoformat(str(asked["askedAt"])) + rules.deadline

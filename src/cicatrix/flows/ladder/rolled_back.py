@@ -57,6 +57,9 @@ def validate_revert(rung: Rung) -> Rung:
     if worse:
         why = f"the revert's validation is {verdict.outcome.value}: nothing more is done by machine (RB-9)"
         return hand_over(rung, HealReason.NOT_IMPROVED, why, verdict=told)
+    if known.get("status") == "executed" and verdict.improvement is None:
+        why = "whether the pushed revert is better could not be measured: a person looks at it (RB-9)"
+        return hand_over(rung, HealReason.HEALTH_UNKNOWN, why, verdict=told)
     if known.get("status") == "proposed" and verdict.improvement is not None and _may_land(rung, known):
         landing = {**known, "landing": True}
         return rung.save(CaseState.ROLLED_BACK, wake_at=rung.ctx.now(), verdict=told, rollback=landing)

@@ -97,7 +97,7 @@ NONE: frozenset[str] = frozenset()
 
 
 def _known(rung: Rung, sha: str | None = None) -> tuple[Measurement, ...]:
-    """What is known, newest first, by the checks that hold now: others, such as those of a file, tell of no rollback."""
+    """What is known by the checks that hold now, newest first: others, such as those of a file, accuse nobody."""
     declared = rung.resolved.lawbook.checks
     wanted = set_hash(declared) if declared else None
     with rung.ctx.ledger.read() as view:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from cicatrix.core.operations import Kind, OperationState
 from cicatrix.core.redact import redact
 from cicatrix.flows.ladder.asking import validate_commit
 from cicatrix.flows.ladder.climb import climb, open_case
+from cicatrix.flows.ladder.finding import find
 from tests.ladder.conftest import Staged
 from tests.ladder.scene import ACTING, BAD, SECOND, VALIDATION, WORKFLOW, Scene
 
@@ -64,6 +66,17 @@ def test_without_the_permission_the_second_credential_dispatches_and_that_is_sai
     print(told.body)
     assert "started with `CI_REDISPATCH_TOKEN` after `GITHUB_TOKEN` was refused (403)" in told.body
     assert bad[:12] in (scene.repo.pulls[1].body or "")
+
+
+@pytest.mark.shows("RD-3", "F17")
+def test_a_run_is_found_although_our_clock_is_minutes_ahead_of_githubs(staged: Staged) -> None:
+    scene = staged()
+    asked(scene)
+    (operation,) = (op for op in scene.operations() if op.kind == Kind.DISPATCH)
+    assert operation.sent_at is not None
+    ahead = replace(operation, sent_at=operation.sent_at + timedelta(minutes=4))
+    assert find(scene.ctx, operation) is not None
+    assert find(scene.ctx, ahead) == find(scene.ctx, operation)
 
 
 @pytest.mark.shows("RD-1", "RD-5", "RD-6")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from cicatrix.core.facts import Repository, WorkflowRun
@@ -10,6 +11,9 @@ from cicatrix.core.operations import Operation, Verb
 from cicatrix.flows.context import Context
 
 Found = Mapping[str, object] | None
+
+SKEW = timedelta(minutes=5)
+"""How far our clock may be ahead of GitHub's, by which runs are listed. The operation's id tells ours from others."""
 
 
 def find(ctx: Context, operation: Operation) -> Found:
@@ -26,7 +30,7 @@ def _text(operation: Operation, name: str) -> str:
 
 def _run(event: str) -> Callable[[Context, Operation], Found]:
     def look(ctx: Context, operation: Operation) -> Found:
-        since = operation.sent_at or operation.created_at
+        since = (operation.sent_at or operation.created_at) - SKEW
         listing = ctx.github.runs_since(operation.owner, operation.repository, event, since)
         named = (run for run in listing.items if operation.id in run.display_title)
         mine = next((run for run in named if _is_ours(operation, run)), None)

@@ -54,7 +54,7 @@ def test_a_dry_run_shows_numbers_changes_and_refusals_and_touches_nothing(desk: 
     assert ended.code == 0
     assert files(checkout) == before
     assert (told["before"]["health"], told["after"]["health"], told["improvement"]) == (55, 100, 45)
-    assert [fix["id"] for fix in told["applied"]] == ["python.ruff-format", "python.ruff-fix"]
+    assert [fix["id"] for fix in told["applied"]] == ["python.ruff-fix", "python.ruff-format"]
     assert told["changes"] == [{"path": "main.py", "status": "M", "added": 3, "removed": 3}]
     assert told["declined"][0]["reasonCode"] == "remedy_not_allowed"
     assert (told["proposes"], told["commit"], told["remediationApplied"]) == (True, None, False)

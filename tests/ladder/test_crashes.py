@@ -123,7 +123,7 @@ class Walk:
         head = scene.tip()
         assert head is not None
         case = open_case(scene.ctx, scene.home, ref=REF, head_sha=head, principal="system", automatic=True)
-        self.case_id = case.id
+        self.case_id = self.case_id or case.id  # after a push of ours the tip is another one, and so is its case
         climb(scene.ctx, case.id)
 
     def validate_and_tick(self) -> None:
